@@ -1,0 +1,119 @@
+"""What the contract suites run against: every port, once per kind of adapter.
+
+An adapter joins by a fixture that gives a `Backend`, and its name in `params`.
+"""
+
+import resource
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from penstock import memory
+from penstock.local.alerts import LocalAlerts
+from penstock.local.database import open_database
+from penstock.local.dead_letters import LocalDeadLetters
+from penstock.local.history import LocalHistory
+from penstock.local.objects import LocalObjects
+from penstock.local.states import LocalStates
+from penstock.local.stream import LocalStream
+from penstock.model import Alert
+from penstock.ports import (
+    Checkpoints,
+    DeadLetters,
+    HistoryStore,
+    Notifier,
+    ObjectStore,
+    StateStore,
+    Stream,
+)
+
+SHARDS = 4
+ARRIVAL_US = 1_700_000_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """One kind of adapter for each port.
+
+    `refusing(*keys)` makes the stores refuse writes about `keys`, and perhaps others,
+    for a while; it gives a function that tells whether a key is affected.
+    """
+
+    stream: Stream
+    checkpoints: Checkpoints
+    states: StateStore
+    history: HistoryStore
+    objects: ObjectStore
+    notifier: Notifier
+    notified: Callable[[], list[Alert]]
+    dead_letters: DeadLetters
+    refusing: Callable[..., AbstractContextManager[Callable[[str], bool]]]
+
+
+@pytest.fixture(params=["memory", "local"])
+def backend(request) -> Backend:
+    return request.getfixturevalue(f"{request.param}_backend")
+
+
+@pytest.fixture
+def memory_backend():
+    down: set[str] = set()
+    fault = memory.refusing(down)
+
+    @contextmanager
+    def refusing(*keys: str) -> Iterator[Callable[[str], bool]]:
+        down.update(keys)
+        yield keys.__contains__
+        down.clear()
+
+    notifier = memory.MemoryNotifier(fault=fault)
+    return Backend(
+        stream=memory.MemoryStream(
+            shards=SHARDS, clock=lambda: ARRIVAL_US, fault=fault
+        ),
+        checkpoints=memory.MemoryCheckpoints(fault=fault),
+        states=memory.MemoryStates(fault=fault),
+        history=memory.MemoryHistory(fault=fault),
+        objects=memory.MemoryObjects(fault=fault),
+        notifier=notifier,
+        notified=lambda: list(notifier.alerts.values()),
+        dead_letters=memory.MemoryDeadLetters(fault=fault),
+        refusing=refusing,
+    )
+
+
+@pytest.fixture
+def local_backend(tmp_path):
+    path = tmp_path / "penstock.db"
+
+    @contextmanager
+    def refusing(*_keys: str) -> Iterator[Callable[[str], bool]]:
+        # Truly: a foreign program holds the database, and no file may grow.
+        with ExitStack() as stack:
+            foreign = stack.enter_context(closing(sqlite3.connect(path)))
+            foreign.execute("BEGIN IMMEDIATE")
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            stack.callback(resource.setrlimit, resource.RLIMIT_FSIZE, limits)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+            yield lambda _key: True
+
+    with closing(open_database(path, durability="full")) as database:
+        for durable in (True, False):
+            with database.writing(durable=durable) as connection:
+                connection.execute("PRAGMA busy_timeout = 10")
+        stream = LocalStream(database, shards=SHARDS, clock=lambda: ARRIVAL_US)
+        alerts = LocalAlerts(database)
+        yield Backend(
+            stream=stream,
+            checkpoints=stream,
+            states=LocalStates(database, cached=True),
+            history=LocalHistory(database),
+            objects=LocalObjects(tmp_path / "archive", fsync=True),
+            notifier=alerts,
+            notified=alerts.list,
+            dead_letters=LocalDeadLetters(database),
+            refusing=refusing,
+        )
