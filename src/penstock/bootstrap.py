@@ -1,0 +1,53 @@
+"""Settings -> a working pipeline: the one place where ports meet adapters."""
+
+import time
+from typing import cast
+
+from penstock.config import Settings
+from penstock.local import Durability, LocalStore, open_local
+from penstock.local.archiver import Archiver
+from penstock.pipeline import Ports
+
+__all__ = ["archiver_of", "clock_us", "open_store", "ports_of"]
+
+
+def clock_us() -> int:
+    """Tell the time in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def open_store(settings: Settings) -> LocalStore:
+    """Open the data directory for this process alone; close it, or use `with`.
+
+    Raises:
+        ConfigError: It is in use, cannot be written, or does not fit `settings`.
+        UnavailableError: The disk is full or failed.
+    """
+    return open_local(
+        settings.data_dir,
+        shards=settings.stream.shards,
+        durability=cast("Durability", settings.stream.durability),
+        clock=clock_us,
+    )
+
+
+def ports_of(store: LocalStore) -> Ports:
+    """Name the parts of a data directory as the pipeline knows them."""
+    return Ports(
+        states=store.states,
+        history=store.history,
+        objects=store.objects,
+        notifier=store.alerts,
+        dead_letters=store.dead_letters,
+    )
+
+
+def archiver_of(store: LocalStore, settings: Settings) -> Archiver:
+    """Make the writer of the data directory's archive."""
+    return Archiver(
+        store.stream,
+        store.stream,
+        store.objects,
+        interval_us=settings.archive.interval_us,
+        max_bytes=settings.archive.max_bytes,
+    )

@@ -1,0 +1,315 @@
+"""The embedded pipeline at work: one thread feeds, one processes, one archives.
+
+The thread that calls `feed` appends to the log; the others read it at their own pace,
+so that a slow disk or channel holds up nothing but itself.  Everything that is decided
+is decided in `pipeline`.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self, TypeVar
+
+from penstock.bootstrap import archiver_of, clock_us, ports_of
+from penstock.codec import Packer, encode_json
+from penstock.config import Settings
+from penstock.engine.rules import Rules
+from penstock.errors import PenstockError, UnavailableError
+from penstock.feeds.sequence import Sequencer
+from penstock.layout import RuleSet, rules_key
+from penstock.local import LocalStore
+from penstock.local.archiver import CONSUMER as ARCHIVE
+from penstock.model import DeadLetter, Trade
+from penstock.pipeline import BatchResult, Ports, deliver, ingest, process_batch
+from penstock.ports import ObjectStore, StateStore
+from penstock.verify import read_rule_sets
+
+__all__ = ["Pace", "Processor", "SourceBatch", "Worker", "record_rules"]
+
+PIPELINE = "pipeline"
+
+_T = TypeVar("_T")
+
+# Records per batch: enough to share a commit among some thousands of trades, and
+# few enough that a commit follows an append within milliseconds.
+_BATCH_RECORDS = 200
+_IDLE_S = 0.2  # how long a reader sleeps when nobody wakes it
+_TICK_S = 0.02  # how often a paced source looks at the clock
+_CHORES_S = 60.0  # between sweeps of the outboxes, and of the log's old records
+_ATTEMPTS = 5
+_FIRST_PAUSE_S = 0.1  # doubled each time: 1.5 s in all before giving up
+
+
+class SourceBatch(NamedTuple):
+    """What a source gives at a time.
+
+    Attributes:
+        trades: In order per ticker.
+        letters: What could not be read.
+    """
+
+    trades: Sequence[Trade]
+    letters: Sequence[DeadLetter] = ()
+
+
+class Pace(Protocol):
+    """Tells when a trade of a source is due."""
+
+    def wait_s(self, event_us: int) -> float:
+        """Return the seconds until a trade of that time is due; 0 or less if it is."""
+
+
+class Processor:
+    """The consumer that decides: reads the log in batches and has them processed.
+
+    Args:
+        store: Where everything is.
+        rules: What decides.
+        watch: Told of every batch.
+    """
+
+    def __init__(
+        self,
+        store: LocalStore,
+        ports: Ports,
+        rules: Rules,
+        watch: Callable[[BatchResult], None],
+    ) -> None:
+        self._stream, self._ports, self._rules = store.stream, ports, rules
+        self._watch = watch
+        self._done = {
+            s: self._stream.position(PIPELINE, s) for s in self._stream.shards()
+        }
+
+    def advance(self) -> int:
+        """Process the next records of each shard; return how many there were.
+
+        Raises:
+            UnavailableError: Of the first ticker that failed; what the others'
+                records did is committed, and the failed ones' come again.
+        """
+        records_seen = 0
+        for shard, done in self._done.items():
+            records = self._stream.read(shard, after=done, limit=_BATCH_RECORDS)
+            if not records:
+                continue
+            result = process_batch(records, self._ports, self._rules)
+            self._watch(result)
+            last = records[-1].sequence_number
+            self._done[shard] = (
+                last if result.resume_at is None else result.resume_at - 1
+            )
+            self._stream.checkpoint(PIPELINE, shard, self._done[shard])
+            for error in result.failed.values():
+                raise error
+            records_seen += len(records)
+        return records_seen
+
+    def sweep(self) -> None:
+        """Deliver what earlier batches could not.
+
+        Raises:
+            UnavailableError: The states did not answer.
+        """
+        tickers = self._ports.states.undelivered()
+        if tickers:
+            deliver(self._ports.states.load(tickers), self._ports)
+
+
+class Worker:
+    """Runs the embedded pipeline; use it as a context manager.
+
+    Leaving the context processes and archives what was appended, for as long as
+    `patience_s` allows; what is left then is taken up by the next start.
+
+    Args:
+        store: An open data directory.
+        settings: What the operator wants.
+        watch: Told of every batch, from the processing thread.
+    """
+
+    def __init__(
+        self,
+        store: LocalStore,
+        settings: Settings,
+        watch: Callable[[BatchResult], None],
+    ) -> None:
+        self._store, self._settings = store, settings
+        record_rules(store.objects, store.states, settings.rules)
+        self._processor = Processor(store, ports_of(store), settings.rules, watch)
+        self._archiver = archiver_of(store, settings)
+        self._consumers = [PIPELINE, *([ARCHIVE] if settings.archive.enabled else [])]
+        self._threads: list[threading.Thread] = []
+        self._appended, self._stopping = threading.Event(), threading.Event()
+        self._finishing, self._failure = threading.Event(), threading.Event()
+        self._error: PenstockError | None = None
+        self._deadline_s = float("inf")
+        self.patience_s = float("inf")
+        self.duplicates = self.dead_letters = self.appended = 0
+
+    def __enter__(self) -> Self:
+        self._start(self._process)
+        if self._settings.archive.enabled:
+            self._start(self._archive)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._deadline_s = monotonic() + self.patience_s
+        self._finishing.set()
+        self._appended.set()
+        for thread in self._threads:
+            thread.join()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Make `feed` return soon; safe to call from a signal handler."""
+        self._stopping.set()
+
+    def feed(
+        self,
+        batches: Iterable[SourceBatch],
+        *,
+        contiguous: bool,
+        pace: Pace | None = None,
+    ) -> None:
+        """Append a source's trades until it ends or `stop` is called.
+
+        Args:
+            batches: What the source gives.
+            contiguous: Whether a jump in its trades' numbers is a loss.
+            pace: When each trade is due; None for as fast as possible.
+
+        Raises:
+            UnavailableError: The log, or a thread's store, keeps refusing.
+        """
+        stream, settings = self._store.stream, self._settings.stream
+        sequencer = Sequencer(stream.marks(), contiguous=contiguous)
+        packer = Packer(settings.max_record_bytes, settings.linger_us)
+
+        def append(trades: Sequence[Trade], *, flush: bool = False) -> None:
+            self.appended += ingest(
+                trades,
+                sequencer=sequencer,
+                packer=packer,
+                stream=stream,
+                now_us=clock_us(),
+                flush=flush,
+            )
+            self.duplicates = sequencer.duplicates
+            self._appended.set()
+
+        for batch in batches:
+            self._keep(batch.letters)
+            for trades in self._due(batch.trades, pace):
+                append(trades)
+            if self._stopping.is_set() or self._failure.is_set():
+                break
+        append((), flush=True)
+
+    def _keep(self, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            self._store.dead_letters.put(letters)
+            self.dead_letters += len(letters)
+
+    def _due(
+        self, trades: Sequence[Trade], pace: Pace | None
+    ) -> Iterator[Sequence[Trade]]:
+        # In slices, each when it is due; empty ones let lingering records go.
+        if pace is None:
+            yield trades
+            return
+        start = 0
+        while start < len(trades) and not self._stopping.is_set():
+            end = start
+            while end < len(trades) and pace.wait_s(trades[end].event_us) <= 0:
+                end += 1
+            yield trades[start:end]
+            if end == start:
+                wait_s = pace.wait_s(trades[start].event_us)
+                self._stopping.wait(min(_TICK_S, max(wait_s, 0)))
+            start = end
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guard, args=(work,), name=work.__name__)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        # The feeding thread has to learn that nobody reads any more.
+        try:
+            work()
+        except PenstockError as e:
+            self._error = self._error or e
+            self._failure.set()
+            self._stopping.set()
+
+    def _process(self) -> None:
+        swept_s = float("-inf")
+        while monotonic() < self._deadline_s:
+            finishing = self._finishing.is_set()
+            if monotonic() - swept_s > _CHORES_S:
+                _patiently(self._processor.sweep)
+                swept_s = monotonic()
+            if _patiently(self._processor.advance):
+                continue
+            if finishing:
+                return
+            self._appended.wait(_IDLE_S)
+            self._appended.clear()
+
+    def _archive(self) -> None:
+        trimmed_s = float("-inf")
+        while monotonic() < self._deadline_s:
+            finishing = self._finishing.is_set()
+            if _patiently(lambda: self._archiver.advance(clock_us())):
+                continue
+            if finishing:
+                break
+            if monotonic() - trimmed_s > _CHORES_S:
+                _patiently(self._trim)
+                trimmed_s = monotonic()
+            self._finishing.wait(_IDLE_S)
+        _patiently(self._archiver.flush)
+
+    def _trim(self) -> None:
+        self._store.stream.trim(
+            retention_us=self._settings.stream.retention_us,
+            now_us=clock_us(),
+            consumers=self._consumers,
+        )
+
+
+def record_rules(objects: ObjectStore, states: StateStore, rules: Rules) -> None:
+    """Note that `rules` apply from here on, if others did before.
+
+    So that a state can be rebuilt although its rules were changed on the way.
+
+    Raises:
+        UnavailableError: A store did not answer.
+    """
+    sets = read_rule_sets(objects)
+    if sets and sets[-1].rules == rules:
+        return
+    stored = states.load(states.tickers())
+    since = {ticker: state.last_seq for ticker, state in sorted(stored.items())}
+    rule_set = RuleSet(since=since, rules=rules)
+    objects.put(rules_key(len(sets) + 1), encode_json(rule_set) + b"\n")
+
+
+def _patiently(work: Callable[[], _T]) -> _T:
+    # A disk that is full for a moment, a file that is held: worth a second or two.
+    pause_s = _FIRST_PAUSE_S
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return work()
+        except UnavailableError:
+            threading.Event().wait(pause_s)
+            pause_s *= 2
+    return work()

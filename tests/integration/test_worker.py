@@ -1,0 +1,85 @@
+"""The embedded pipeline, from a source to what is left on the disk."""
+
+import pytest
+
+from penstock.bootstrap import open_store
+from penstock.entrypoints.worker import SourceBatch, Worker
+from penstock.errors import BusyError
+from penstock.model import DeadLetter
+from tests.embedded import check, dump, in_batches, market, run, settings
+
+TRADES = market(6000)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """What one undisturbed run leaves."""
+    wanted = settings(tmp_path_factory.mktemp("reference"))
+    results = run(wanted, TRADES)
+    assert sum(r.applied for r in results) == 6000
+    assert sum(len(r.completed) for r in results) > 3
+    assert sum(len(r.alerts) for r in results) > 3
+    return dump(wanted)
+
+
+@pytest.mark.parametrize(("batch", "shards"), [(1, 1), (37, 3), (6000, 5)])
+def test_batches_and_shards_change_nothing(tmp_path, reference, batch, shards):
+    wanted = settings(tmp_path, shards=shards)
+    run(wanted, TRADES, batch=batch)
+    assert dump(wanted) == reference
+    assert check(wanted).difference is None
+
+
+def test_a_source_that_begins_again_adds_nothing(tmp_path, reference):
+    wanted = settings(tmp_path)
+    for end in (1500, 4000, 6000, 6000):
+        run(wanted, TRADES[:end])
+    assert dump(wanted) == reference
+
+
+def test_a_worker_that_stopped_early_is_made_up_for_by_the_next(tmp_path, reference):
+    wanted = settings(tmp_path)
+    with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
+        worker.patience_s = 0
+        worker.feed(in_batches(TRADES, 500), contiguous=False)
+    run(wanted, [])
+    assert dump(wanted) == reference
+
+
+def test_stop_ends_the_feed_and_loses_nothing_that_was_taken(tmp_path):
+    wanted, taken = settings(tmp_path), []
+
+    def source(worker):
+        for batch in in_batches(TRADES, 100):
+            if len(taken) == 1000:
+                worker.stop()
+            taken.extend(batch.trades)
+            yield batch
+
+    with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
+        worker.feed(source(worker), contiguous=False)
+    kept = sum(len(trades) for trades in dump(wanted)["archive"].values())
+    assert kept == len(taken) == 1100
+
+
+def test_what_a_source_could_not_read_becomes_a_dead_letter(tmp_path):
+    wanted = settings(tmp_path)
+    letter = DeadLetter(
+        id="a.csv:2", key="", reason="no price", data=b"x", arrival_us=0, version="0"
+    )
+    with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
+        worker.feed(
+            [SourceBatch([], [letter]), SourceBatch([], [letter])], contiguous=True
+        )
+        assert worker.dead_letters == 2
+    assert dump(wanted)["dead letters"] == [("a.csv:2", b"x")]
+
+
+def test_a_second_worker_is_refused_by_name(tmp_path):
+    wanted = settings(tmp_path)
+    with (
+        open_store(wanted),
+        pytest.raises(BusyError, match="in use"),
+        open_store(wanted),
+    ):
+        pass
