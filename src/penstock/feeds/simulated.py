@@ -18,7 +18,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from penstock.errors import ConfigError
-from penstock.model import Trade
+from penstock.model import SYMBOL, Trade
 
 __all__ = ["SYMBOLS", "SimulatedMarket"]
 
@@ -97,7 +97,7 @@ class SimulatedMarket:
         seed: Any two of the same absolute value make the same market.
         start_us: Event time of the beginning; trades follow it in order of event time.
         rate_per_s: Mean number of trades per second of event time, over all symbols
-            and a whole day.
+            and a whole day.  Who wants them as fast as possible just does not wait.
         symbols: BASE-QUOTE; those that are not in SYMBOLS get a price made from their
             name.
         first_crash_us: How long after `start_us` the first of `symbols` falls by 7 %
@@ -109,7 +109,7 @@ class SimulatedMarket:
 
     Raises:
         ConfigError: `rate_per_s` or `time_scale` is not a finite number above 0, or
-            `symbols` is empty or names one twice.
+            `symbols` is empty, or names one twice or not as BASE-QUOTE.
     """
 
     def __init__(
@@ -128,7 +128,8 @@ class SimulatedMarket:
                     f"simulated market: {name} must be a finite number above 0, "
                     f"such as 200; found {value!r}"
                 )
-        if not symbols or len(set(symbols)) < len(symbols):
+        well_named = all(map(SYMBOL.fullmatch, symbols))
+        if not symbols or len(set(symbols)) < len(symbols) or not well_named:
             raise ConfigError(
                 "simulated market: symbols must name each symbol once, and at least "
                 f"one, such as {', '.join(SYMBOLS[:2])}; found {list(symbols)!r}"
