@@ -1,14 +1,12 @@
 """Hypothesis strategies: markets and rules that reach the step's corners."""
 
 from decimal import Decimal
-from random import Random
 
 from hypothesis import strategies as st
 
 from penstock.engine.rules import BelowRule, DropRule, Rules, StrategyRule
 from penstock.model import Trade
-
-START_US = 1_700_000_040_000_000  # on a minute's edge
+from tests.tape import START_US
 
 windows = st.sampled_from([1_000_000, 7_000_000, 60_000_000, 300_000_000])
 fractions = st.sampled_from([Decimal(t) for t in ("0.001", "0.01", "0.05", "0.3")])
@@ -43,8 +41,10 @@ def rules(draw):
     )
     history, bar_us = draw(
         st.sampled_from(
-            [("1s", 60_000_000), ("1s", 1_000_000), ("1m", 60_000_000)]
-            + [("tick", 5_000_000), ("1m", 300_000_000), ("1s", 5_000_000)]
+            [
+                *(("1s", 60_000_000), ("1s", 1_000_000), ("1m", 60_000_000)),
+                *(("tick", 5_000_000), ("1m", 300_000_000), ("1s", 5_000_000)),
+            ]
         )
     )
     return Rules(
@@ -78,8 +78,9 @@ gaps = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 2])
 def markets(draw, max_size=120):
     """Trades of one ticker: calm stretches, jumps, old trades, duplicates, gaps."""
     moves = st.tuples(prices, steps_us, seq_steps, gaps)
+    drawn = draw(st.lists(moves, min_size=1, max_size=max_size))
     event_us, seq, trades = START_US, 1, []
-    for price, later_us, step, gap in draw(st.lists(moves, min_size=1, max_size=max_size)):
+    for price, later_us, step, gap in drawn:
         event_us += later_us
         seq = max(1, seq + step)
         trades.append(
@@ -100,7 +101,11 @@ def markets(draw, max_size=120):
 @st.composite
 def walks(draw, size=250):
     """A random walk on a grid around 100: mostly in order, with thresholds on it."""
-    chance = Random(draw(st.integers(0, 2**32)))
+    return walk(draw(st.randoms(use_true_random=True)), size)
+
+
+def walk(chance, size, symbol="BTC-USD"):
+    """Walk by the numbers that `chance`, a `random.Random`, gives."""
     cents, event_us, trades = 10_000, START_US, []
     tempo = chance.choice([5_000, 60_000, 900_000, 6_000_000])
     swing = chance.choice([2, 10, 40])
@@ -112,7 +117,7 @@ def walks(draw, size=250):
         trades.append(
             Trade(
                 venue="test",
-                symbol="BTC-USD",
+                symbol=symbol,
                 price=cents / 100,
                 size=chance.randint(0, 9) / 8,
                 event_us=shown_us,

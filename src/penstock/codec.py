@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock.errors import BadRecordError
-from penstock.model import SYMBOL, VENUE, Trade
+from penstock.model import MAX_NAME_LENGTH, SYMBOL, VENUE, Trade
 
 __all__ = [
     "MAX_LINE_BYTES",
@@ -34,7 +34,8 @@ __all__ = [
 MAX_LINE_BYTES = 1_048_576
 
 _encoder = msgspec.json.Encoder()
-_lines = msgspec.json.Decoder(Trade)
+# Nesting beyond what Python's stack holds is no trade either.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _lenient = msgspec.json.Decoder(Trade, strict=False)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (UTC; without the offset in its text)
 
@@ -172,7 +173,7 @@ def decode_trade(line: bytes) -> Trade:
         )
     try:
         trade = _lenient.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except _UNREADABLE as e:
         raise BadRecordError(f"not a trade: {e}") from e
     if not _names_are_valid(trade.venue, trade.symbol):
         raise BadRecordError(
@@ -188,32 +189,35 @@ def decode_record(data: bytes, ticker: str) -> tuple[list[Trade], list[BadLine]]
     All lines at once where all are good, which is nearly always; line by line
     otherwise, so that a bad one costs only itself.
     """
+    decoder = _decoder_of(ticker)
+    if decoder is None or len(data) > MAX_LINE_BYTES:
+        return _decode_each(data, ticker)
     try:
-        return _decoder_of(ticker).decode_lines(data), []
-    except (msgspec.DecodeError, UnicodeDecodeError, BadRecordError):
+        return decoder.decode_lines(data), []
+    except _UNREADABLE:
         return _decode_each(data, ticker)
 
 
-@lru_cache(maxsize=16_384)
-def _decoder_of(ticker: str) -> msgspec.json.Decoder[Trade]:
+@lru_cache(maxsize=16_384)  # of 3 kB each
+def _decoder_of(ticker: str) -> msgspec.json.Decoder[Trade] | None:
+    # Venue and symbol as literals: so a trade of another ticker is refused while it
+    # is read, and all trades share the two strings.
     venue, _, symbol = ticker.partition(":")
     if not _names_are_valid(venue, symbol):
-        raise BadRecordError("x")
-    names = [("venue", Literal[venue]), ("symbol", Literal[symbol])]
+        return None
     kind = msgspec.defstruct(
-        "Trade",
-        names,
+        Trade.__name__,
+        [("venue", Literal[venue]), ("symbol", Literal[symbol])],
         bases=(Trade,),
         module=Trade.__module__,
-        frozen=True,
         kw_only=True,
-        gc=False,
-        omit_defaults=True,
     )
     return msgspec.json.Decoder(kind)
 
 
 def _names_are_valid(venue: str, symbol: str) -> bool:
+    if max(len(venue), len(symbol)) > MAX_NAME_LENGTH:
+        return False
     return bool(VENUE.fullmatch(venue) and SYMBOL.fullmatch(symbol))
 
 
@@ -246,9 +250,9 @@ def iso_time(us: int) -> str:
     >>> iso_time(1_732_146_000_000_001)
     '2024-11-20T23:40:00.000001Z'
     """
-    minute, rest_us = divmod(us, 60_000_000)
-    rest = f"{rest_us:08d}"
-    return f"{_minute_text(minute)}:{rest[:2]}.{rest[2:]}Z"
+    minute = us // 60_000_000
+    rest = str(100_000_000 + us - minute * 60_000_000)  # the 1 keeps the zeros
+    return f"{_minute_text(minute)}:{rest[1:3]}.{rest[3:]}Z"
 
 
 @lru_cache(maxsize=64)  # the rows of a batch are of few minutes

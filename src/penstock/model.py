@@ -12,9 +12,11 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 __all__ = [
     "MAX_AMOUNT",
+    "MAX_NAME_LENGTH",
     "MAX_SEQ",
     "MAX_TIME_US",
     "SYMBOL",
@@ -51,7 +53,9 @@ _Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 _Gap = Annotated[int, Meta(ge=0, lt=2**31)]  # so that no sum of them overflows a store
 _Time = Annotated[int, Meta(ge=0, le=MAX_TIME_US)]
 # Short names bound a line to well under a record.
-_Name = Annotated[str, Meta(max_length=64)]
+MAX_NAME_LENGTH = 64
+
+_Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 _Id = Annotated[str, Meta(max_length=128)]
 
 
@@ -64,7 +68,7 @@ def ticker_of(venue: str, symbol: str) -> str:
     return f"{venue}:{symbol}"
 
 
-class Trade(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+class Trade(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, eq=False):
     """One trade of a venue, or one polled price: a line on the wire.
 
     Attributes:
@@ -97,6 +101,15 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     def ticker(self) -> str:
         """The partition key, `venue:SYMBOL`."""
         return f"{self.venue}:{self.symbol}"
+
+    def __eq__(self, other: object) -> bool:
+        # By value, also where the codec decoded into a ticker's own subclass.
+        if not isinstance(other, Trade):
+            return NotImplemented
+        return astuple(self) == astuple(other)
+
+    def __hash__(self) -> int:
+        return hash(astuple(self))
 
 
 class Bar(Struct, frozen=True, kw_only=True, gc=False):

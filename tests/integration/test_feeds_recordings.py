@@ -4,18 +4,14 @@ import gzip
 import io
 import re
 from collections import Counter
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from penstock.feeds import make_feed
+from tests.recordings import RECORDINGS, needs_recordings
 
-RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
-
-pytestmark = pytest.mark.skipif(
-    not RECORDINGS.is_dir(), reason="the recordings are not here"
-)
+pytestmark = needs_recordings
 
 CRYPTOFEED = re.compile(rb"(\d+)(?:\.(\d+))?: (.*)")
 

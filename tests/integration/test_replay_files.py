@@ -16,12 +16,7 @@ from penstock.drivers.files.lines import MAX_KEPT_BYTES
 from penstock.errors import SourceError
 from penstock.feeds.sequence import Sequencer
 from penstock.model import Trade
-
-RECORDINGS = Path(__file__).parents[3] / "shared" / "recordings"
-
-recorded = pytest.mark.skipif(
-    not RECORDINGS.is_dir(), reason="../shared/recordings is not here"
-)
+from tests.recordings import RECORDINGS, needs_recordings
 
 SPOT_1 = "binance-spot-btcusdt-2024-08-08.frames.gz"
 SPOT_2 = "binance-spot-btcusdt-2024-08-09.frames.gz"
@@ -60,7 +55,7 @@ def missing(source, trades):
     return sequencer.missing
 
 
-@recorded
+@needs_recordings
 class TestRecordings:
     def test_binance_joins_across_midnight(self):
         first, before = read_well(RECORDINGS / SPOT_1)

@@ -33,6 +33,7 @@ class Point(Struct):
     [
         ("binance", "binance", True),
         ("binance-usdm", "binance-usdm", False),
+        ("bitstamp", "bitstamp", False),
         ("coinbase", "coinbase", True),
         ("coinbase-advanced", "coinbase", True),
         ("kraken", "kraken", True),
@@ -48,6 +49,7 @@ def test_the_registry_holds_no_other_feed():
     assert set(FEEDS) == {
         "binance",
         "binance-usdm",
+        "bitstamp",
         "coinbase",
         "coinbase-advanced",
         "kraken",
@@ -60,7 +62,7 @@ def test_an_unknown_feed_is_answered_with_the_known_ones():
         make_feed("coinbse")
     assert str(e.value) == (
         "unknown feed 'coinbse'. Did you mean 'coinbase'? Known feeds: binance, "
-        "binance-usdm, coinbase, coinbase-advanced, kraken, kraken-v1."
+        "binance-usdm, bitstamp, coinbase, coinbase-advanced, kraken, kraken-v1."
     )
 
 

@@ -10,6 +10,9 @@ class OpenBar:
 
     Sums are plain left folds over the trades, so that they come out the same however
     the trades are divided into batches.
+
+    Attributes:
+        trades: How many trades; 0 before the first interval.
     """
 
     __slots__ = (
@@ -27,30 +30,26 @@ class OpenBar:
         "volume",
     )
 
-    def __init__(
-        self,
-        ticker: str,
-        interval_us: int,
-        event_us: int,
-        price: float,
-        size: float,
-        gap: int,
-    ) -> None:
-        """Begin the interval that a first trade falls into."""
+    def __init__(self, ticker: str, interval_us: int, saved: Bar | None) -> None:
+        """Go on with `saved`; without it, be over before the first trade."""
         self.ticker, self.interval_us = ticker, interval_us
-        self.start_us = event_us - event_us % interval_us
-        self.end_us = self.start_us + interval_us
+        if saved is None or saved.interval_us != interval_us:
+            # One of another length, from before the rules changed, stays as written.
+            self.begin(-interval_us, 0.0, 0.0, 0)
+            self.trades = 0
+            return
+        self.begin(saved.start_us, saved.open, 0.0, saved.gaps)
+        self.high, self.low, self.close = saved.high, saved.low, saved.close
+        self.volume, self.notional = saved.volume, saved.notional
+        self.trades = saved.trades
+
+    def begin(self, event_us: int, price: float, size: float, gap: int) -> None:
+        """Begin the interval that a first trade falls into."""
+        self.start_us = start_us = event_us - event_us % self.interval_us
+        self.end_us = start_us + self.interval_us
         self.open = self.high = self.low = self.close = price
         self.volume, self.notional = size, price * size
         self.trades, self.gaps = 1, gap
-
-    @classmethod
-    def resume(cls, bar: Bar) -> "OpenBar":
-        """Go on with a bar that was saved while open."""
-        self = cls(bar.ticker, bar.interval_us, bar.start_us, bar.open, 0.0, bar.gaps)
-        self.high, self.low, self.close = bar.high, bar.low, bar.close
-        self.volume, self.notional, self.trades = bar.volume, bar.notional, bar.trades
-        return self
 
     def add(self, price: float, size: float, gap: int) -> None:
         """Count one trade."""
@@ -64,22 +63,13 @@ class OpenBar:
         self.trades += 1
         self.gaps += gap
 
-    def take(
-        self,
-        trades: int,
-        highest: float,
-        lowest: float,
-        close: float,
-        volume: float,
-        notional: float,
-    ) -> None:
-        """Take over trades that were counted elsewhere, and the sums that they gave."""
+    def take(self, trades: int, highest: float, lowest: float, close: float) -> None:
+        """Take over trades that were counted elsewhere; their sums come separately."""
         if highest > self.high:
             self.high = highest
         if lowest < self.low:
             self.low = lowest
         self.close = close
-        self.volume, self.notional = volume, notional
         self.trades += trades
 
     def save(self) -> Bar:

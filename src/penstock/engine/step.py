@@ -6,7 +6,7 @@ time.  `_run` is its short cut: after each trade it learns between which prices 
 times nothing can happen but counting, and counts in local variables while that holds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from operator import length_hint
 
@@ -88,30 +88,28 @@ def row_interval_us(rules: Rules) -> int:
     return _HISTORY_US.get(rules.history, rules.bar_us)
 
 
-def _run(  # noqa: C901 (a call per trade would cost more than all that it does)
-    folding: "_Folding", records: Iterable[tuple[int, Sequence[Trade]]]
-) -> None:
-    # Bare locals and one comparison chain: this loop is where the time goes.
-    position, last_seq, last = folding.position_in_stream, folding.last_seq, None
-    start_us = end_us = calm = 0  # no short cut before the first trade
-    low = top = highest = lowest = 0.0
-    volume = notional = row_volume = row_notional = 0.0
-    for number, trades in records:
-        if number <= position:
-            folding.redelivered += len(trades)
-            continue
-        position = number
-        calm += len(trades)
+def _run(folding: "_Folding", records: Iterable[tuple[int, Sequence[Trade]]]) -> None:
+    # Bare locals and single comparisons: this loop is where the time goes.
+    (start_us, end_us, low, top), sums = _NEVER
+    volume, notional, row_volume, row_notional = sums
+    last, last_seq = None, folding.last_seq
+    calm, highest, lowest = 0, 0.0, 0.0
+    for number, trades in folding.unseen(records):
+        calm += len(trades)  # as if all were; a count in the loop would cost more
         ahead = iter(trades)
         for trade in ahead:
-            seq, event_us, price = trade.seq, trade.event_us, trade.price
+            price = trade.price
+            event_us = trade.event_us
+            seq = trade.seq
             if (
-                seq > last_seq
-                and start_us <= event_us < end_us
-                and low < price <= top
+                price > low
+                and price <= top
+                and event_us >= start_us
+                and event_us < end_us
+                and seq > last_seq
                 and not trade.gap
             ):
-                last_seq, last = seq, trade
+                last, last_seq = trade, seq
                 size = trade.size
                 worth = price * size
                 volume += size
@@ -124,33 +122,29 @@ def _run(  # noqa: C901 (a call per trade would cost more than all that it does)
                     lowest = price
                 continue
             left = length_hint(ahead)
-            if last is not None:
-                sums = (volume, notional, row_volume, row_notional)
-                folding.absorb(calm - left - 1, last, highest, lowest, sums)
-                last = None
-            calm = left
-            bounds, sums = folding.step(trade, number, trades)
-            start_us, end_us, low, top = bounds
+            sums = (volume, notional, row_volume, row_notional)
+            folding.absorb(calm - left - 1, last, highest, lowest, sums)
+            (start_us, end_us, low, top), sums = folding.step(trade, number, trades)
             volume, notional, row_volume, row_notional = sums
-            last_seq, highest, lowest = folding.last_seq, price, price
-    if last is not None:
-        sums = (volume, notional, row_volume, row_notional)
-        folding.absorb(calm, last, highest, lowest, sums)
-    folding.position_in_stream = position
+            last, last_seq, calm = None, folding.last_seq, left
+            highest = lowest = price
+    sums = (volume, notional, row_volume, row_notional)
+    folding.absorb(calm, last, highest, lowest, sums)
 
 
 class _Folding:
     """A ticker's state, thawed while a batch is folded into it."""
 
     def __init__(self, state: TickerState, rules: Rules) -> None:
-        self._state, self._rules, self._ticker = state, rules, state.ticker
-        self.position_in_stream, self.last_seq = state.stream_position, state.last_seq
+        self._state, self._ticker = state, state.ticker
+        self._position, self.last_seq = state.stream_position, state.last_seq
         self._last_price, self._last_us = state.last_price, state.last_us
-        self._bar_us, self._row_us = rules.bar_us, row_interval_us(rules)
-        self._rows_are_finer = self._row_us < self._bar_us
+        row_us = row_interval_us(rules)
+        self._rows_are_finer = row_us < rules.bar_us
         self._keeps_ticks = rules.history == "tick"
-        self._bar = _resume(state.bar, rules.bar_us)
-        self._row = _resume(state.row, self._row_us) if self._rows_are_finer else None
+        self._bar = OpenBar(self._ticker, rules.bar_us, state.bar)
+        saved = state.row if self._rows_are_finer else state.bar
+        self._row = OpenBar(self._ticker, row_us, saved)
         self._windows = _open_windows(state, rules)
         self._watches = _open_watches(state, rules, self._windows)
         self._trader = _open_trader(state, rules, self._windows)
@@ -158,10 +152,11 @@ class _Folding:
         self._ruling: list[Watch | Trader] = [*self._watches]
         if self._trader is not None:
             self._ruling.append(self._trader)
-        self._low, self._top = inf, -inf
-        self._since_us = self._until_us = 0
-        self.redelivered = 0
-        self._applied = self._duplicates = self._late = self._gaps = self._new_bars = 0
+        # Between these prices and times no rule can act; as good as never at first.
+        self._low, self._top, self._since_us, self._until_us = inf, -inf, 0, 0
+        self._highest = 0.0  # in the newest buckets, and not yet told the windows
+        self._applied = self._duplicates = self._late = self._gaps = 0
+        self._redelivered = self._new_bars = 0
         self._bars: list[Bar] = []
         self._rows: list[Bar] = []
         self._ticks: list[Trade] = []
@@ -169,10 +164,21 @@ class _Folding:
         self._opened: list[Position] = []
         self._completed: list[CompletedTrade] = []
 
+    def unseen(
+        self, records: Iterable[tuple[int, Sequence[Trade]]]
+    ) -> Iterator[tuple[int, Sequence[Trade]]]:
+        """Yield the records that were not folded in before, and remember that."""
+        for number, trades in records:
+            if number > self._position:
+                self._position = number
+                yield number, trades
+            else:
+                self._redelivered += len(trades)
+
     def step(
         self, trade: Trade, number: int, trades: Sequence[Trade]
     ) -> tuple[_Calm, _Sums]:
-        """Apply one trade; return until when only counting can follow, and the sums."""
+        """Apply one trade; return when only counting can follow, and the sums."""
         seq, event_us = trade.seq, trade.event_us
         if seq:
             if seq <= self.last_seq:
@@ -183,42 +189,52 @@ class _Folding:
         self._gaps += trade.gap
         if self._keeps_ticks:
             self._ticks.append(trade)
-        if self._bar is not None and event_us < self._bar.start_us:
+        bar, row = self._bar, self._row
+        if event_us < bar.start_us:
             self._late += 1
             return _NEVER
-        bar, row = self._count(trade, event_us)
-        self._watch(trade, number, trades)
+        self._count(trade)
+        self._consult(trade, number, trades)
+        if event_us < row.start_us or event_us < self._since_us or self._keeps_ticks:
+            return _NEVER
+        # In the newest row and buckets, and while they last.
+        end_us = row.end_us if row.end_us < self._until_us else self._until_us
         sums = (bar.volume, bar.notional, row.volume, row.notional)
-        return self._calm(row, event_us), sums
+        return (event_us, end_us, self._low, self._top), sums
 
     def absorb(
-        self, count: int, last: Trade, highest: float, lowest: float, sums: _Sums
+        self,
+        count: int,
+        last: Trade | None,
+        highest: float,
+        lowest: float,
+        sums: _Sums,
     ) -> None:
         """Take over what the short cut counted in the newest bar, row and buckets."""
+        if last is None:
+            return
         close = self._last_price = last.price
         self._last_us, self.last_seq = last.event_us, last.seq
         self._applied += count
-        volume, notional, row_volume, row_notional = sums
-        if self._bar is not None:
-            self._bar.take(count, highest, lowest, close, volume, notional)
-        if self._row is not None:
-            self._row.take(count, highest, lowest, close, row_volume, row_notional)
-        for window in self._moving:
-            window.raise_newest(highest)
+        bar, row = self._bar, self._row
+        bar.take(count, highest, lowest, close)
+        row.take(count, highest, lowest, close)
+        bar.volume, bar.notional, row.volume, row.notional = sums
+        if highest > self._highest:
+            self._highest = highest
 
     def finish(self) -> Folded:
         """Freeze the state again, and gather the effects."""
-        state = self._save()
-        if self._applied > self._late and state.bar is not None:
-            self._bars.append(state.bar)
-            if state.row is not None:
-                self._rows.append(state.row)
-        rows = self._rows if self._rows_are_finer else self._bars
+        for window in self._moving:
+            window.raise_newest(self._highest)
+        if self._applied > self._late:
+            self._bars.append(self._bar.save())
+            self._rows.append(self._row.save())
         return Folded(
-            state=state,
+            state=self._save(),
             bars=self._bars,
             new_bars=self._new_bars,
-            rows=[] if self._keeps_ticks else rows,
+            rows=[] if self._keeps_ticks else self._rows,
             ticks=self._ticks,
             alerts=self._alerts,
             opened=self._opened,
@@ -227,51 +243,40 @@ class _Folding:
             duplicates=self._duplicates,
             late=self._late,
             gaps=self._gaps,
-            redelivered=self.redelivered,
+            redelivered=self._redelivered,
         )
 
-    def _count(self, trade: Trade, event_us: int) -> tuple[OpenBar, OpenBar]:
-        price, size, gap = trade.price, trade.size, trade.gap
+    def _count(self, trade: Trade) -> None:
+        price, event_us = trade.price, trade.event_us
         self._last_price, self._last_us = price, event_us
-        bar = self._bar
-        if bar is not None and event_us < bar.end_us:
-            bar.add(price, size, gap)
+        bar, row = self._bar, self._row
+        if event_us < bar.end_us:
+            bar.add(price, trade.size, trade.gap)
         else:
-            if bar is not None:
+            if bar.trades:
                 self._bars.append(bar.save())
+            bar.begin(event_us, price, trade.size, trade.gap)
             self._new_bars += 1
-            bar = OpenBar(self._ticker, self._bar_us, event_us, price, size, gap)
-            self._bar = bar
-        if not self._rows_are_finer:
-            return bar, bar
-        row = self._row
-        if row is None or event_us >= row.end_us:
-            if row is not None:
+        if event_us >= row.end_us:
+            if row.trades:
                 self._rows.append(row.save())
-            row = OpenBar(self._ticker, self._row_us, event_us, price, size, gap)
-            self._row = row
+            row.begin(event_us, price, trade.size, trade.gap)
         elif event_us >= row.start_us:  # a closed row stays as it was written
-            row.add(price, size, gap)
-        return bar, row
+            row.add(price, trade.size, trade.gap)
 
-    def _watch(self, trade: Trade, number: int, trades: Sequence[Trade]) -> None:
+    def _consult(self, trade: Trade, number: int, trades: Sequence[Trade]) -> None:
+        # Every rule is asked, unless it is certain that none has anything to say.
         event_us, price = trade.event_us, trade.price
         is_quiet = self._low < price <= self._top
         if is_quiet and self._since_us <= event_us < self._until_us:
-            for window in self._moving:
-                window.raise_newest(price)
+            if price > self._highest:
+                self._highest = price
         elif self._move_windows(event_us, price) or not is_quiet:
-            self._decide(price, event_us, trade, number, trades)
+            self._decide(trade, number, trades)
             self._low, self._top = self._quiet()
 
-    def _decide(
-        self,
-        price: float,
-        event_us: int,
-        trade: Trade,
-        number: int,
-        trades: Sequence[Trade],
-    ) -> None:
+    def _decide(self, trade: Trade, number: int, trades: Sequence[Trade]) -> None:
+        price, event_us = trade.price, trade.event_us
         for rule in self._watches:
             if rule.see(price):
                 alert = Alert(
@@ -294,16 +299,20 @@ class _Folding:
             self._completed.append(moved)
 
     def _move_windows(self, event_us: int, price: float) -> bool:
-        # Tells whether a rule now sees another high than it did; where none does,
-        # the quiet prices still hold.
-        moved, self._since_us, self._until_us = False, 0, _FOREVER_US
+        # Tells whether a rule now sees another high than before: where none does, the
+        # quiet prices still hold.
+        moved, since_us, until_us = False, 0, _FOREVER_US
         for window in self._moving:
+            window.raise_newest(self._highest)
             before = window.high
             window.add(event_us, price)
             if window.seen != before:
                 moved = True
-            self._since_us = max(self._since_us, window.start_us)
-            self._until_us = min(self._until_us, window.end_us)
+            if window.start_us > since_us:
+                since_us = window.start_us
+            if window.end_us < until_us:
+                until_us = window.end_us
+        self._since_us, self._until_us, self._highest = since_us, until_us, 0.0
         return moved
 
     def _quiet(self) -> tuple[float, float]:
@@ -316,40 +325,26 @@ class _Folding:
             low, top = max(low, quiet_above), min(top, quiet_to)
         return low, top
 
-    def _calm(self, row: OpenBar, event_us: int) -> _Calm:
-        # Up to the end of the newest row and buckets.
-        if event_us < row.start_us or event_us < self._since_us or self._keeps_ticks:
-            return _NEVER[0]
-        end_us = row.end_us if row.end_us < self._until_us else self._until_us
-        return event_us, end_us, self._low, self._top
-
     def _save(self) -> TickerState:
-        old, trader = self._state, self._trader
+        old, trader, bar, row = self._state, self._trader, self._bar, self._row
         return TickerState(
             ticker=self._ticker,
             version=old.version,
-            stream_position=self.position_in_stream,
+            stream_position=self._position,
             last_seq=self.last_seq,
             trades=old.trades + self._applied,
             late=old.late + self._late,
             gaps=old.gaps + self._gaps,
             last_price=self._last_price,
             last_us=self._last_us,
-            row=self._row.save() if self._row is not None else None,
-            bar=self._bar.save() if self._bar is not None else None,
+            row=row.save() if row.trades and self._rows_are_finer else None,
+            bar=bar.save() if bar.trades else None,
             windows={us: window.save() for us, window in self._windows.items()},
             fired=tuple(sorted(w.rule_id for w in self._watches if not w.armed)),
             position=trader.position if trader else old.position,
             sold_us=trader.sold_us if trader else old.sold_us,
             outbox=old.outbox,
         )
-
-
-def _resume(saved: Bar | None, interval_us: int) -> OpenBar | None:
-    # A bar of another length, from before the rules changed, stays as it was written.
-    if saved is None or saved.interval_us != interval_us:
-        return None
-    return OpenBar.resume(saved)
 
 
 def _open_windows(state: TickerState, rules: Rules) -> dict[int, SlidingHigh]:

@@ -70,7 +70,7 @@ class SlidingHigh:
 
     def _add_older(self, event_us: int, price: float) -> None:
         maxima = self._maxima
-        place = len(maxima) - 1 + self._bucket_of(event_us) - self._newest
+        place = len(maxima) - 1 + event_us * BUCKETS // self._window_us - self._newest
         self.seen = price
         if place >= 0:
             maxima[place] = max(maxima[place], price)
@@ -78,17 +78,15 @@ class SlidingHigh:
             self.high = max(maxima[-BUCKETS:])
 
     def _advance(self, event_us: int) -> None:
-        maxima, bucket = self._maxima, self._bucket_of(event_us)
+        maxima, bucket = self._maxima, event_us * BUCKETS // self._window_us
         new = min(bucket - self._newest, len(maxima))
-        leaving = maxima[-BUCKETS : new - BUCKETS if new < BUCKETS else None]
+        leaving = maxima[-BUCKETS : new - BUCKETS] if new < BUCKETS else maxima
+        had_high = self.high in leaving
         del maxima[:new]
         maxima.extend([0.0] * new)
         self._enter(bucket)
-        if self.high in leaving:
+        if had_high:
             self.high = max(maxima[-BUCKETS:])
-
-    def _bucket_of(self, event_us: int) -> int:
-        return event_us * BUCKETS // self._window_us
 
     def _enter(self, bucket: int) -> None:
         # Bucket b holds the events with b <= event x 60 / window < b + 1, exactly,

@@ -7,7 +7,7 @@ is decided in `pipeline`.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
@@ -15,7 +15,7 @@ from penstock.bootstrap import archiver_of, clock_us, ports_of
 from penstock.codec import Packer, encode_json
 from penstock.config import Settings
 from penstock.engine.rules import Rules
-from penstock.errors import PenstockError, UnavailableError
+from penstock.errors import UnavailableError
 from penstock.feeds.sequence import Sequencer
 from penstock.layout import RuleSet, rules_key
 from penstock.local import LocalStore
@@ -25,7 +25,14 @@ from penstock.pipeline import BatchResult, Ports, deliver, ingest, process_batch
 from penstock.ports import ObjectStore, StateStore
 from penstock.verify import read_rule_sets
 
-__all__ = ["Pace", "Processor", "SourceBatch", "Worker", "record_rules"]
+__all__ = [
+    "Pace",
+    "Processor",
+    "SourceBatch",
+    "Worker",
+    "count_waiting",
+    "record_rules",
+]
 
 PIPELINE = "pipeline"
 
@@ -56,8 +63,11 @@ class SourceBatch(NamedTuple):
 class Pace(Protocol):
     """Tells when a trade of a source is due."""
 
-    def wait_s(self, event_us: int) -> float:
-        """Return the seconds until a trade of that time is due; 0 or less if it is."""
+    def wait_s(self, event_us: int, *, now_s: float) -> float:
+        """Return the seconds until a trade of that time is due; 0 or less if it is.
+
+        `now_s` is a clock that never goes back.
+        """
 
 
 class Processor:
@@ -127,6 +137,12 @@ class Worker:
         store: An open data directory.
         settings: What the operator wants.
         watch: Told of every batch, from the processing thread.
+
+    Attributes:
+        patience_s: See above; may be lowered at any time.
+        appended: Trades that are durable.
+        duplicates: Trades that the sources gave and the log already had.
+        dead_letters: What the sources could not read.
     """
 
     def __init__(
@@ -141,10 +157,12 @@ class Worker:
         self._archiver = archiver_of(store, settings)
         self._consumers = [PIPELINE, *([ARCHIVE] if settings.archive.enabled else [])]
         self._threads: list[threading.Thread] = []
-        self._appended, self._stopping = threading.Event(), threading.Event()
-        self._finishing, self._failure = threading.Event(), threading.Event()
-        self._error: PenstockError | None = None
-        self._deadline_s = float("inf")
+        self._appended, self._finishing = threading.Event(), threading.Event()
+        # No event: a signal handler that sets the one its own thread is about to wait
+        # for, and so holds the lock of, waits for ever.
+        self._stopping = False
+        self._error: Exception | None = None
+        self._left_s = float("inf")
         self.patience_s = float("inf")
         self.duplicates = self.dead_letters = self.appended = 0
 
@@ -160,7 +178,7 @@ class Worker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._deadline_s = monotonic() + self.patience_s
+        self._left_s = monotonic()
         self._finishing.set()
         self._appended.set()
         for thread in self._threads:
@@ -170,7 +188,7 @@ class Worker:
 
     def stop(self) -> None:
         """Make `feed` return soon; safe to call from a signal handler."""
-        self._stopping.set()
+        self._stopping = True
 
     def feed(
         self,
@@ -179,19 +197,18 @@ class Worker:
         contiguous: bool,
         pace: Pace | None = None,
     ) -> None:
-        """Append a source's trades until it ends or `stop` is called.
+        """Append what a source gives, until it ends or `stop` is called.
 
-        Args:
-            batches: What the source gives.
-            contiguous: Whether a jump in its trades' numbers is a loss.
-            pace: When each trade is due; None for as fast as possible.
+        `contiguous` says whether a jump in its trades' numbers is a loss, `pace` when
+        each is due: None for as fast as possible.
 
         Raises:
-            UnavailableError: The log, or a thread's store, keeps refusing.
+            UnavailableError: The log keeps refusing.
         """
         stream, settings = self._store.stream, self._settings.stream
         sequencer = Sequencer(stream.marks(), contiguous=contiguous)
         packer = Packer(settings.max_record_bytes, settings.linger_us)
+        earlier = self.duplicates
 
         def append(trades: Sequence[Trade], *, flush: bool = False) -> None:
             self.appended += ingest(
@@ -202,14 +219,14 @@ class Worker:
                 now_us=clock_us(),
                 flush=flush,
             )
-            self.duplicates = sequencer.duplicates
+            self.duplicates = earlier + sequencer.duplicates
             self._appended.set()
 
         for batch in batches:
             self._keep(batch.letters)
             for trades in self._due(batch.trades, pace):
                 append(trades)
-            if self._stopping.is_set() or self._failure.is_set():
+            if self._stopping:
                 break
         append((), flush=True)
 
@@ -226,14 +243,14 @@ class Worker:
             yield trades
             return
         start = 0
-        while start < len(trades) and not self._stopping.is_set():
-            end = start
-            while end < len(trades) and pace.wait_s(trades[end].event_us) <= 0:
-                end += 1
+        while start < len(trades) and not self._stopping:
+            end, now_s, wait_s = start, monotonic(), 0.0
+            while end < len(trades) and wait_s <= 0:
+                wait_s = pace.wait_s(trades[end].event_us, now_s=now_s)
+                end += wait_s <= 0
             yield trades[start:end]
             if end == start:
-                wait_s = pace.wait_s(trades[start].event_us)
-                self._stopping.wait(min(_TICK_S, max(wait_s, 0)))
+                sleep(min(_TICK_S, wait_s))
             start = end
 
     def _start(self, work: Callable[[], None]) -> None:
@@ -242,17 +259,17 @@ class Worker:
         thread.start()
 
     def _guard(self, work: Callable[[], None]) -> None:
-        # The feeding thread has to learn that nobody reads any more.
+        # The feeding thread has to learn that nobody reads any more, whatever the
+        # reason; leaving the context raises it.
         try:
             work()
-        except PenstockError as e:
+        except Exception as e:
             self._error = self._error or e
-            self._failure.set()
-            self._stopping.set()
+            self._stopping = True
 
     def _process(self) -> None:
         swept_s = float("-inf")
-        while monotonic() < self._deadline_s:
+        while monotonic() - self._left_s < self.patience_s:
             finishing = self._finishing.is_set()
             if monotonic() - swept_s > _CHORES_S:
                 _patiently(self._processor.sweep)
@@ -266,7 +283,7 @@ class Worker:
 
     def _archive(self) -> None:
         trimmed_s = float("-inf")
-        while monotonic() < self._deadline_s:
+        while monotonic() - self._left_s < self.patience_s:
             finishing = self._finishing.is_set()
             if _patiently(lambda: self._archiver.advance(clock_us())):
                 continue
@@ -284,6 +301,21 @@ class Worker:
             now_us=clock_us(),
             consumers=self._consumers,
         )
+
+
+def count_waiting(store: LocalStore) -> int:
+    """Count the lines of the log that are still to be processed.
+
+    Raises:
+        UnavailableError: The log did not answer.
+    """
+    lines = 0
+    for shard in store.stream.shards():
+        after = store.stream.position(PIPELINE, shard)
+        while records := store.stream.read(shard, after=after, limit=_BATCH_RECORDS):
+            lines += sum(record.data.count(b"\n") for record in records)
+            after = records[-1].sequence_number
+    return lines
 
 
 def record_rules(objects: ObjectStore, states: StateStore, rules: Rules) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from penstock.errors import SourceError
 from penstock.feeds.base import BadFrameError, Feed, Frame, Notes
 from penstock.feeds.binance import BinanceFeed
+from penstock.feeds.bitstamp import BitstampFeed
 from penstock.feeds.coinbase import CoinbaseFeed
 from penstock.feeds.coinbase_advanced import CoinbaseAdvancedFeed
 from penstock.feeds.kraken import KrakenFeed
@@ -16,6 +17,7 @@ __all__ = ["FEEDS", "BadFrameError", "Feed", "Frame", "Notes", "make_feed"]
 FEEDS: Mapping[str, Callable[[Sequence[str]], Feed]] = {
     "binance": BinanceFeed,
     "binance-usdm": partial(BinanceFeed, market="usdm"),
+    "bitstamp": BitstampFeed,
     "coinbase": CoinbaseFeed,
     "coinbase-advanced": CoinbaseAdvancedFeed,
     "kraken": KrakenFeed,

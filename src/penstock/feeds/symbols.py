@@ -1,8 +1,8 @@
 """A venue's names of its markets to BASE-QUOTE and back.
 
 Pure text.  Kraken's websocket v1 says XBT and XDG for what everybody calls BTC and
-DOGE; Binance writes base and quote together, so that a table of its quote assets has
-to tell where the base ends.
+DOGE; Binance and Bitstamp write base and quote together, so that a table of their
+quote assets has to tell where the base ends.
 """
 
 import re
@@ -15,10 +15,12 @@ from penstock.model import SYMBOL
 
 __all__ = [
     "from_binance",
+    "from_bitstamp",
     "from_coinbase",
     "from_kraken",
     "native_names",
     "to_binance",
+    "to_bitstamp",
     "to_coinbase",
     "to_kraken",
     "to_kraken_v1",
@@ -36,6 +38,10 @@ _BINANCE = re.compile(
     r"EURI|FDUSD|GBP|GYEN|IDRT|JPY|MXN|NGN|PAX|PLN|RON|RUB|TRX|TRY|TUSD|UAH|USD1|"
     r"USDC|USDE|USDP|USDS|USDT|UST|VAI|XRP|ZAR)"
 )
+
+# Every quote asset in a public list of Bitstamp's markets of 2024 and in its own names
+# of later ones.
+_BITSTAMP = re.compile(r"(.+?)(BTC|ETH|EUR|GBP|PAX|USD|USDC|USDT)")
 
 _CACHED = 4096  # names per venue; the largest has about 1,500 markets
 
@@ -128,6 +134,34 @@ def from_binance(name: str) -> str:
         return _checked("-".join(parts.groups()), name)
     raise BadFrameError(
         f"market {name[:40]!r} ends with no quote asset that is known at Binance; "
+        "ask for it by name, as BASE-QUOTE"
+    )
+
+
+def to_bitstamp(symbol: str) -> str:
+    """Name a symbol as Bitstamp's channels do.
+
+    >>> to_bitstamp("BTC-USD")
+    'btcusd'
+    """
+    return symbol.replace("-", "").lower()
+
+
+@lru_cache(maxsize=_CACHED)
+def from_bitstamp(name: str) -> str:
+    """Split a Bitstamp market before the longest quote asset that it ends with.
+
+    >>> [from_bitstamp(name) for name in ("btcusd", "usdcusdt", "1incheur")]
+    ['BTC-USD', 'USDC-USDT', '1INCH-EUR']
+
+    Raises:
+        BadFrameError: It ends with none that is known, as a perpetual's does.
+    """
+    parts = _BITSTAMP.fullmatch(name.upper())
+    if parts:
+        return _checked("-".join(parts.groups()), name)
+    raise BadFrameError(
+        f"market {name[:40]!r} ends with no quote asset that is known at Bitstamp; "
         "ask for it by name, as BASE-QUOTE"
     )
 

@@ -29,7 +29,7 @@ from penstock.feeds.base import read
 from penstock.feeds.values import epoch_us, price_of, size_of
 from penstock.model import Trade
 
-__all__ = ["DocumentReader", "ccxt_reader", "freqtrade_reader"]
+__all__ = ["DocumentReader", "ccxt_reader", "ccxt_trade", "freqtrade_reader"]
 
 
 class _CcxtTrade(Struct):
@@ -94,6 +94,11 @@ class DocumentReader:
 def ccxt_reader(options: Options) -> DocumentReader:
     """Make a reader of ccxt's unified trades."""
     notes = Notes()
+    return DocumentReader(ccxt_trade(options, notes), notes)
+
+
+def ccxt_trade(options: Options, notes: Notes) -> Callable[[bytes], Trade]:
+    """Make what reads one of ccxt's unified trades, and counts in `notes`."""
     venue = options.venue or "ccxt"
 
     def trade(data: bytes) -> Trade:
@@ -116,7 +121,7 @@ def ccxt_reader(options: Options) -> DocumentReader:
             seq=seq_of(trade_id),
         )
 
-    return DocumentReader(trade, notes)
+    return trade
 
 
 def freqtrade_reader(options: Options) -> DocumentReader:

@@ -1,0 +1,6 @@
+"""`python -m penstock`: the same as `penstock`."""
+
+from penstock.entrypoints.cli import main
+
+if __name__ == "__main__":
+    main()

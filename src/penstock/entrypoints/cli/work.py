@@ -1,0 +1,89 @@
+"""A worker in a command's hands: what ends it before its source, what it has done.
+
+Prints nothing.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from types import FrameType
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from penstock.bootstrap import clock_us
+from penstock.config import Settings
+from penstock.entrypoints.cli.tally import Report, Tally
+from penstock.entrypoints.worker import Worker, count_waiting
+from penstock.local import LocalStore
+
+__all__ = ["PATIENCE_S", "Work"]
+
+# How long what was taken in is processed, once told to stop; the next start does the
+# rest.
+PATIENCE_S = 5.0
+
+
+class Work:
+    """A worker over an open data directory, and a tally of what it does.
+
+    Attributes:
+        tally: Told of every batch.
+        worker: To be entered and fed.
+        signalled: Whether Ctrl-C or SIGTERM ended it.
+    """
+
+    def __init__(
+        self, store: LocalStore, settings: Settings, *, ahead_us: int | None = None
+    ) -> None:
+        """Make the worker; `ahead_us` as for `Tally`."""
+        self.tally = tally = Tally(ahead_us=ahead_us)
+        self.worker = Worker(
+            store, settings, lambda result: tally.add(result, now_us=clock_us())
+        )
+        self.signalled = False
+        self._store = store
+        self._began_s = monotonic()
+
+    @contextmanager
+    def stoppable(self, *, after_s: float | None = None) -> Iterator[None]:
+        """Have the worker stopped by Ctrl-C, SIGTERM, or after some time.
+
+        It is the main thread's to call, as signals are.
+        """
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            self.signalled = True
+            self.worker.patience_s = PATIENCE_S
+            self.worker.stop()
+
+        timer = threading.Timer(after_s or 0, self.worker.stop)
+        timer.daemon = True
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, on_signal) for number in signals]
+        try:
+            if after_s is not None:
+                timer.start()
+            yield
+        finally:
+            timer.cancel()
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
+
+    def report(self) -> Report:
+        """Sum up what was done so far."""
+        return self.tally.report(
+            monotonic() - self._began_s,
+            duplicates=self.worker.duplicates,
+            dead_letters=self.worker.dead_letters,
+        )
+
+    def final_report(self) -> Report:
+        """Sum up, with what is left to the next start.
+
+        Raises:
+            UnavailableError: The log did not answer.
+        """
+        return replace(self.report(), waiting=count_waiting(self._store) or UNSET)
