@@ -68,5 +68,5 @@ $(READY): pyproject.toml uv.lock .ci/uv.txt
 	  % (sys.version.split()[0], sys.executable))'
 	@test -x $(BIN)/python || { echo "Setting up .venv, once: this takes a minute"; $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt
-	@$(BIN)/uv sync --quiet --locked --all-extras
+	@$(BIN)/uv sync --quiet --locked --all-extras --compile-bytecode
 	@touch $@

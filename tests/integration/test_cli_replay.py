@@ -213,6 +213,7 @@ class TestBadInput:
         assert result.stdout == ""
         assert result.stderr.startswith("penstock: ")
         assert message in result.stderr
+        assert not data_dir.exists()
 
     @pytest.mark.skipif(
         os.name != "posix" or os.geteuid() == 0, reason="root may read everything"

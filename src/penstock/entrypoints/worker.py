@@ -190,6 +190,11 @@ class Worker:
         """Make `feed` return soon; safe to call from a signal handler."""
         self._stopping = True
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called, or a thread has failed: `feed` does no more."""
+        return self._stopping
+
     def feed(
         self,
         batches: Iterable[SourceBatch],

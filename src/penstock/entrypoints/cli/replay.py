@@ -113,10 +113,7 @@ def replay(
         open_file, format_name=format_name, symbol=symbol, venue=venue, columns=mapping
     )
     times = parse_speed(speed)
-    for path in files:
-        if path.exists() and path.is_relative_to("/dev"):
-            continue  # a pipe can be read only once
-        opened(path).close()  # so that a mistake shows before anything is done
+    _check(files, opened)
     with open_store(settings) as store:
         work = Work(store, settings)
         _feed(work, files, opened, pace=None if isinf(times) else Pace(times))
@@ -143,6 +140,13 @@ def _read_columns(text: str) -> Mapping[str, str]:
     return {field.strip(): column.strip() for field, _, column in pairs}
 
 
+def _check(files: Sequence[Path], opened: Callable[[Path], FileSource]) -> None:
+    # So that a mistake shows before anything is done; a pipe can be read only once.
+    for path in files:
+        if not path.is_fifo() and not path.is_relative_to("/dev"):
+            opened(path).close()
+
+
 def _feed(
     work: Work,
     files: Sequence[Path],
@@ -163,7 +167,7 @@ def _feed(
                 )
                 for remark in _remarks(source.notes):
                     complain(f"{path}: {remark}")
-            if work.signalled:
+            if worker.is_stopping:
                 break
         progress.begin("processing")
 
