@@ -9,6 +9,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from penstock.drivers.files import open_file
 from penstock.feeds import BadFrameError, make_feed
 from penstock.feeds.bitstamp import BitstampFeed
 from penstock.feeds.symbols import from_bitstamp
@@ -221,3 +222,12 @@ def test_it_is_known_by_name():
 )
 def test_markets_are_divided_before_the_longest_quote(name, symbol):
     assert from_bitstamp(name) == symbol
+
+
+def test_a_capture_is_known_by_its_frames(tmp_path):
+    path = tmp_path / "capture"
+    path.write_text(f"1787174918.1: {succeeded('btcusd')}\n1787174920.25: {FRAME}\n")
+    with open_file(path) as source:
+        trades = [trade for batch in source for trade in batch.trades]
+    assert source.format_name == "bitstamp"
+    assert trades == [replace(TRADE, received_us=1_787_174_920_250_000)]

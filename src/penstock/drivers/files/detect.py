@@ -27,6 +27,7 @@ _FRAMES = (
     ("binance", re.compile(rb'\{"(stream|e)":"|\{"result":null')),
     ("coinbase-advanced", re.compile(rb'\{"channel":"\w+",("client_id":"",)?"time')),
     ("coinbase", re.compile(rb'\{"type":"(last_)?[a-z0-9]+","?')),
+    ("bitstamp", re.compile(rb'\{.*"microtimestamp":|\{"event": ?"bts:')),
     ("kraken", re.compile(rb'\{"(channel|method)":|\{.*"event":|\[[0-9]+,')),
 )
 
