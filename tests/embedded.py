@@ -11,7 +11,7 @@ from penstock.bootstrap import open_store
 from penstock.codec import decode_trade
 from penstock.config import Settings, StreamSettings
 from penstock.engine.rules import BelowRule, DropRule, Rules, StrategyRule
-from penstock.entrypoints.worker import SourceBatch, Worker
+from penstock.entrypoints.worker import PIPELINE, SourceBatch, Worker, finish_backlog
 from penstock.feeds.simulated import SimulatedMarket
 from penstock.layout import RAW_DATA, read_completed
 from penstock.local.archiver import CONSUMER
@@ -58,9 +58,11 @@ def run(wanted, trades, *, batch=1000):
     return results
 
 
-def check(wanted):
-    """Verify a data directory."""
+def check(wanted, *, backlog=False):
+    """Verify a data directory; with `backlog` after processing what waits."""
     with open_store(wanted) as store:
+        if backlog:
+            finish_backlog(store)
         return verify(stored(store))
 
 
@@ -69,6 +71,7 @@ def stored(store):
         stream=store.stream,
         checkpoints=store.stream,
         archive_consumer=CONSUMER,
+        pipeline_consumer=PIPELINE,
         states=store.states,
         history=store.history,
         objects=store.objects,

@@ -25,6 +25,8 @@ from penstock.engine.rules import (
     StrategyRule,
 )
 from penstock.errors import ConfigError, InvalidValueError, UnknownKeyError
+from penstock.feeds import FEEDS
+from penstock.feeds.names import HTTP, addresses, endpoints, kinds, symbols
 from penstock.model import MAX_SEQ, SYMBOL, VENUE
 from penstock.units import (
     duration_us,
@@ -41,7 +43,6 @@ from penstock.units import (
 
 __all__ = [
     "DURABILITIES",
-    "SOURCES",
     "TABLES",
     "TOP_LEVEL",
     "ArchiveSettings",
@@ -53,7 +54,6 @@ __all__ = [
     "parse",
 ]
 
-SOURCES = ("simulated", "replay")
 DURABILITIES = ("full", "normal")
 
 
@@ -61,16 +61,24 @@ class SourceSettings(Struct, frozen=True, kw_only=True):
     """Where trades come from.
 
     Attributes:
-        kind: One of SOURCES.
-        symbols: BASE-QUOTE; empty for all that the source has.
-        rate_per_s: Trades per second over all symbols; infinite: as fast as possible.
+        kinds: Of `feeds.names.SOURCES`, or `ccxt:EXCHANGE`; several go side by side.
+        symbols: BASE-QUOTE, for every source; or with a source's name or venue and a
+            colon before it, for that one.  Empty for all that the simulated market has.
+        rate_per_s: Trades per second over all symbols of the simulated market;
+            infinite: as fast as possible.
         seed: Of the simulated market; the same seed makes the same trades.
+        interval_us: Between two prices of a symbol, over REST.
+        endpoints: By source, its address instead of the venue's own.
+        rest: By feed, where past trades are, likewise.
     """
 
-    kind: str = "simulated"
+    kinds: tuple[str, ...] = ("simulated",)
     symbols: tuple[str, ...] = ()
     rate_per_s: float = 200.0
     seed: int = 1
+    interval_us: int = 10_000_000
+    endpoints: Mapping[str, str] = {}
+    rest: Mapping[str, str] = {}
 
 
 class StreamSettings(Struct, frozen=True, kw_only=True):
@@ -151,14 +159,6 @@ def _folder(value: object) -> Path:
     return Path(name)
 
 
-def _symbols(value: object) -> tuple[str, ...]:
-    names = value if isinstance(value, list) else [value]
-    valid = all(isinstance(name, str) and SYMBOL.fullmatch(name) for name in names)
-    if not isinstance(value, list) or not valid or len(set(names)) < len(names):
-        raise ValueError('a list of different symbols, such as ["BTC-USD", "ETH-USD"]')
-    return tuple(names)
-
-
 def _ticker(value: object) -> str:
     if isinstance(value, str) and _PATTERN.fullmatch(value):
         return value
@@ -188,10 +188,13 @@ def _bar_us(value: object) -> int:
 TOP_LEVEL: Mapping[str, Key] = {"data_dir": Key("data_dir", _folder)}
 TABLES: Mapping[str, Mapping[str, Key]] = {
     "source": {
-        "kind": Key("kind", one_of(SOURCES)),
-        "symbols": Key("symbols", _symbols),
+        "kind": Key("kinds", kinds),
+        "symbols": Key("symbols", symbols),
         "rate": Key("rate_per_s", within(rate_per_s, 0, "max", above=True)),
         "seed": Key("seed", within(whole, 0, MAX_SEQ)),
+        "interval": Key("interval_us", within(duration_us, "1s", "1d")),
+        "endpoints": Key("endpoints", endpoints),
+        "rest": Key("rest", addresses(tuple(FEEDS), HTTP)),
     },
     "stream": {
         "shards": Key("shards", within(whole, 1, 1024)),

@@ -46,12 +46,14 @@ class Stored(Struct, frozen=True, kw_only=True):
         stream: Holds what is not archived yet.
         checkpoints: Tell up to where it is.
         archive_consumer: The archive's name in `checkpoints`.
+        pipeline_consumer: The pipeline's name there.
         alerts: All alerts that were delivered.
     """
 
     stream: Stream
     checkpoints: Checkpoints
     archive_consumer: str
+    pipeline_consumer: str
     states: StateStore
     history: HistoryStore
     objects: ObjectStore
@@ -101,6 +103,9 @@ def verify(stored: Stored) -> Verdict:
         for rebuilt in rebuilding.values():
             rebuilt.finish()
             verdict.tickers += 1
+        waiting = verdict.waiting + sum(r.waiting for r in rebuilding.values())
+        _check_waiting(waiting, stored)
+        _compare_positions(stored)
         _compare_deliveries(stored, rebuilding)
     except _DifferenceError as e:
         verdict.difference = str(e)
@@ -262,6 +267,34 @@ def _compare_deliveries(stored: Stored, rebuilt: Mapping[str, _Ticker]) -> None:
         if expected.get(name) != found.get(name):
             raise _DifferenceError(
                 f"{name} should be {expected.get(name)}; found {found.get(name)}"
+            )
+
+
+def _check_waiting(waiting: int, stored: Stored) -> None:
+    if waiting and not _is_behind(stored):
+        raise _DifferenceError(
+            f"{waiting:,} archived trades are in no state, though the pipeline is past "
+            "them: states are missing, or older than the archive"
+        )
+
+
+def _is_behind(stored: Stored) -> bool:
+    consumer, stream = stored.pipeline_consumer, stored.stream
+    return any(
+        stream.read(shard, after=stored.checkpoints.position(consumer, shard), limit=1)
+        for shard in stream.shards()
+    )
+
+
+def _compare_positions(stored: Stored) -> None:
+    states = stored.states.load(stored.states.tickers())
+    expected = {t: s.position for t, s in states.items() if s.position is not None}
+    found = {position.ticker: position for position in stored.states.positions()}
+    for ticker in sorted(expected.keys() | found.keys()):
+        if expected.get(ticker) != found.get(ticker):
+            raise _DifferenceError(
+                f"{ticker}: the listed position should be {expected.get(ticker)}; "
+                f"found {found.get(ticker)}"
             )
 
 

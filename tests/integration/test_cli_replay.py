@@ -195,7 +195,7 @@ class TestBadInput:
         [
             ("nowhere", [], "nowhere: there is no such file"),
             ("folder", [], "folder: a directory; name the files in it"),
-            ("text.csv", [], "Pass --format NAME, one of: penstock, csv,"),
+            ("text.csv", [], "Pass --format NAME, one of: penstock, recording,"),
             ("text.csv", ["--format", "csb"], "Did you mean 'csv'?"),
             ("text.csv", ["--format", "bitcoincharts"], "pass --symbol"),
             ("good.ndjson", ["--symbol", "A-B"], "leave out --symbol"),

@@ -66,7 +66,7 @@ def test_the_shell_completes_commands_and_options():
         )
         return done.stdout.split()
 
-    assert complete("penstock re") == ["replay", "redrive"]
+    assert complete("penstock re") == ["replay", "record", "redrive"]
     assert complete("penstock replay --sp") == ["--speed"]
     assert complete("penstock replay --format bin") == ["binance", "binance-usdm"]
 

@@ -39,6 +39,11 @@ ALTERED = [
         f"{BTC}: there should be no history row 2023-11-14T22:14:00.500000Z",
     ),
     ("DELETE FROM alerts WHERE arrival = 2", "; found None"),
+    (f"DELETE FROM states WHERE ticker = '{BTC}'", "archived trades are in no state"),
+    (
+        f"INSERT INTO positions VALUES ('{BTC}', 'stray', '1', '1', '0', 0)",
+        f"{BTC}: the listed position should be None; found Position(id='stray'",
+    ),
 ]
 
 

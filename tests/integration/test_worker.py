@@ -1,10 +1,11 @@
 """The embedded pipeline, from a source to what is left on the disk."""
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.bootstrap import open_store
 from penstock.entrypoints.worker import SourceBatch, Worker
-from penstock.errors import BusyError
+from penstock.errors import BusyError, ConfigError
 from penstock.model import DeadLetter
 from tests.embedded import check, dump, in_batches, market, run, settings
 
@@ -83,3 +84,48 @@ def test_a_second_worker_is_refused_by_name(tmp_path):
         open_store(wanted),
     ):
         pass
+
+
+def test_sources_of_one_run_that_share_a_moment_are_numbered_on(tmp_path):
+    wanted = settings(tmp_path)
+    first, rest = TRADES[:2000], TRADES[2000:]
+    moment = first[-1].event_us
+    sharing = [replace(t, event_us=moment, symbol="BTC-USD") for t in rest[:3]]
+    first = [*first, replace(sharing[0], price=1.0)]
+    with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
+        worker.feed([SourceBatch(first)], contiguous=False)
+        worker.feed([SourceBatch(sharing)], contiguous=False)
+        assert worker.duplicates == 0
+        worker.feed([SourceBatch(first)], contiguous=False)
+        assert worker.duplicates == 2001
+
+
+def test_what_waits_is_processed_under_the_rules_it_was_appended_under(tmp_path):
+    wanted = settings(tmp_path)
+    with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
+        worker.patience_s = 0
+        worker.feed(in_batches(TRADES, 500), contiguous=False)
+    others = replace(wanted, rules=replace(wanted.rules, bar_us=300_000_000))
+    run(others, [])
+    assert check(others).difference is None
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_the_log_is_trimmed_by_the_worker(tmp_path, archived):
+    wanted = settings(tmp_path)
+    run(wanted, TRADES[:100])
+    kept = replace(wanted.stream, retention_us=0)
+    archive = replace(wanted.archive, enabled=archived)
+    run(replace(wanted, stream=kept, archive=archive), [])
+    with open_store(wanted) as store:
+        left = [store.stream.read(s, after=0, limit=9) for s in store.stream.shards()]
+    assert left == [[], []]
+
+
+def test_an_archive_without_its_database_is_not_added_to(tmp_path):
+    wanted = settings(tmp_path)
+    run(wanted, TRADES[:100])
+    for path in tmp_path.glob("penstock.db*"):
+        path.unlink()
+    with pytest.raises(ConfigError, match=r"an archive without its penstock\.db"):
+        run(wanted, TRADES[:100])

@@ -80,6 +80,7 @@ def kill_until_done(recorded, wanted, chance, most):
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
+            assert check(wanted, backlog=True).difference is None
         else:
             assert process.returncode == 0
             return kills

@@ -109,6 +109,15 @@ def test_a_trade_read_from_a_record_is_as_any_other():
         read.price = 1.0
 
 
+def test_the_trades_of_a_ticker_share_its_names():
+    ((first,), _), ((second,), _) = (
+        decode_record(SAMPLE, BTC),
+        decode_record(SAMPLE, BTC),
+    )
+    assert first.venue is second.venue
+    assert first.symbol is second.symbol
+
+
 def test_a_trade_equals_nothing_else():
     assert FULL != SAMPLE
     assert msgspec.structs.astuple(FULL) != FULL
@@ -286,7 +295,7 @@ def test_a_line_that_fits_no_record_is_refused_unread():
 
 def test_a_long_line_that_fits_is_read():
     fits = line(note='"' + "x" * (MAX_LINE_BYTES - len(line(note='""'))) + '"')
-    assert len(fits) == MAX_LINE_BYTES
+    assert len(fits) == MAX_LINE_BYTES == 1024 * 1024
     assert decode_trade(fits) == SHORT
 
 

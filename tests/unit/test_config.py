@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from penstock.codec import decode_trade
 from penstock.config import (
     DURABILITIES,
-    SOURCES,
     TABLES,
     TOP_LEVEL,
     ArchiveSettings,
@@ -29,10 +28,17 @@ from penstock.errors import (
     InvalidValueError,
     UnknownKeyError,
 )
+from penstock.feeds.names import SOURCES
 
 EVERYTHING = """
 data_dir = "/var/lib/penstock"
-source = { kind = "replay", symbols = ["BTC-USD", "ETH-EUR"], rate = "max", seed = 7 }
+source.kind = ["coinbase", "ccxt:okx"]
+source.symbols = ["BTC-USD", "okx:ETH-EUR"]
+source.rate = "max"
+source.seed = 7
+source.interval = "1m"
+source.endpoints = { coinbase = "ws://a:1", coinbase-spot = "http://a:2" }
+source.rest.coinbase = "http://a:3"
 stream.shards = 16
 stream.linger = "0s"
 stream.max_record = "1MiB"
@@ -82,7 +88,13 @@ def test_every_key_fills_its_own_field():
     assert parse(EVERYTHING, "my.toml") == Settings(
         data_dir=Path("/var/lib/penstock"),
         source=SourceSettings(
-            kind="replay", symbols=("BTC-USD", "ETH-EUR"), rate_per_s=inf, seed=7
+            kinds=("coinbase", "ccxt:okx"),
+            symbols=("BTC-USD", "okx:ETH-EUR"),
+            rate_per_s=inf,
+            seed=7,
+            interval_us=60_000_000,
+            endpoints={"coinbase": "ws://a:1", "coinbase-spot": "http://a:2"},
+            rest={"coinbase": "http://a:3"},
         ),
         stream=StreamSettings(
             shards=16,
@@ -175,7 +187,34 @@ def test_a_symbol_is_known_here_just_where_the_wire_takes_it(symbol):
         ('data_dir = "~/p"', 'such as "penstock-data"; "~" is not expanded; found'),
         ('data_dir = ""', "data_dir must be a folder"),
         ('data_dir = "a\\u0000b"', "data_dir must be a folder"),
-        ("[source]\nkind = 'simulate'", '(did you mean "simulated"?); found'),
+        (
+            "[source]\nkind = 'simulate'",
+            '(did you mean "simulated"?), or "ccxt:" and an exchange, such as',
+        ),
+        ("[source]\nkind = 'replay'", 'kind must be "simulated" or "binance" or'),
+        ("[source]\nkind = ['kraken', 'kraken']", "or a list of different ones"),
+        ("[source]\nkind = []", "or a list of different ones"),
+        ("[source]\nkind = ['kraken', 3]", 'kind must be "simulated" or "binance"'),
+        ("[source]\nkind = 'ccxt:'", 'such as "ccxt:okx"; found'),
+        (
+            "[source]\nkind = ['simulated', 'kraken']",
+            "sources of one sort: the simulated market has its own time; found",
+        ),
+        ("[source]\ninterval = '1ms'", 'interval must be at least "1s"'),
+        (
+            "[source.endpoints]\nnasdaq = 'wss://a'",
+            "a table of addresses that begin with wss:// or ws:// or https:// or",
+        ),
+        (
+            "[source.endpoints]\nkraken = 'https://a'",
+            "endpoints must be an address that begins with wss:// for kraken; found",
+        ),
+        (
+            "[source.endpoints]\ncoinbase-spot = 'wss://a'",
+            "an address that begins with https:// for coinbase-spot; found",
+        ),
+        ("[source.rest]\nkraken = 'wss://a'", "rest must be a table of addresses"),
+        ("[source]\nrest = 'http://a'", "rest must be a table of addresses"),
         ("[source]\nsymbols = 'BTC-USD'", "must be a list of different symbols"),
         ("[source]\nsymbols = ['btc-usd']", "must be a list of different symbols"),
         ("[source]\nsymbols = ['A-B', 'A-B']", "must be a list of different symbols"),

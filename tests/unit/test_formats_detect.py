@@ -66,7 +66,7 @@ def test_frames_of_two_venues_are_not_guessed_at(file):
 @pytest.mark.parametrize("content", [b"hello\n", b"\x00\x01\x02", b"a,b\n1,2\n", b"{}"])
 def test_what_cannot_be_told_lists_the_formats(file, content):
     with pytest.raises(
-        SourceError, match=r"in no format known; it begins b'.*one of: penstock, csv, p"
+        SourceError, match=r"in no format known; it begins b'.*one of: penstock, record"
     ):
         open_file(file(content))
 

@@ -107,3 +107,19 @@ def test_a_rule_is_called_the_same_however_its_number_is_written(rule, name):
 )
 def test_a_duration_is_written_in_its_largest_whole_unit(us, text):
     assert duration_text(us) == text
+
+
+def test_what_is_not_said_is_as_documented():
+    assert StrategyRule() == StrategyRule(
+        ticker="*",
+        window_us=300_000_000,
+        dip=Decimal("0.01"),
+        take_profit=Decimal("0.05"),
+        stop_loss=None,
+        cooldown_us=0,
+        notional=Decimal(1000),
+        fee_bps=Decimal(10),
+        slippage_bps=Decimal(0),
+    )
+    assert Rules() == Rules(bar_us=60_000_000, history="1s", alerts=(), strategy=None)
+    assert below(1).rearm == BelowRule(below=Decimal(1)).rearm == Decimal("0.005")

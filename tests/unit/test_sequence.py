@@ -59,6 +59,10 @@ def test_a_trade_that_is_older_than_the_one_before_is_numbered_after_it():
     assert seqs(admitted) == [first, first + 1, first + 1024]
 
 
+def test_zero_is_no_number_even_at_the_epoch():
+    assert seqs(sequencer().admit([trade(0), trade(0), trade(1)])) == [1, 2, 1024]
+
+
 def test_only_the_number_is_changed():
     before = trade(side="sell", trade_id="x", gap=3, backfilled=True)
     (after,) = sequencer().admit([before])
@@ -167,3 +171,31 @@ def test_a_duplicate_misses_nothing():
     numbering.admit([trade(seq=5)])
     assert numbering.admit([trade(seq=2, gap=9)]) == []
     assert numbering.missing == 0
+
+
+# Sources that follow each other in one run.
+
+
+def test_a_source_that_begins_where_the_last_ended_is_numbered_on():
+    numbers = sequencer()
+    numbers.admit([trade(NOW_US - 5), trade(NOW_US)])
+    numbers.begin_source(contiguous=False)
+    later = numbers.admit([trade(NOW_US), trade(NOW_US + 1)])
+    assert seqs(later) == [NOW_US * 1024 + 1, (NOW_US + 1) * 1024]
+    assert numbers.duplicates == 0
+
+
+def test_a_source_that_begins_earlier_is_numbered_as_if_alone():
+    numbers = sequencer()
+    trades = [trade(NOW_US - 5), trade(NOW_US), trade(NOW_US)]
+    numbers.admit(trades)
+    numbers.begin_source(contiguous=False)
+    assert numbers.admit(trades) == []
+    assert numbers.duplicates == 3
+
+
+def test_each_source_says_whether_its_numbers_are_contiguous():
+    numbers = sequencer()
+    numbers.admit([trade(seq=1), trade(seq=5)])
+    numbers.begin_source(contiguous=True)
+    assert [t.gap for t in numbers.admit([trade(seq=8), trade(seq=9)])] == [2, 0]

@@ -72,6 +72,12 @@ def test_a_bar_holds_its_first_highest_lowest_and_last_price_and_the_sums():
     assert bar.vwap == bar.notional / 0.875
 
 
+@pytest.mark.parametrize("prices", [(100, 99, 99.5), (100, 101, 100.5), (100, 100, 99)])
+def test_a_bar_knows_the_extremes_of_calm_trades(prices):
+    (bar,) = apply(BARS, tape(*((p, n / 10) for n, p in enumerate(prices)))).bars
+    assert (bar.high, bar.low) == (max(prices), min(prices))
+
+
 def test_a_bar_ends_where_the_next_begins():
     folded = apply(BARS, tape((100, 0), (101, 59.999999), (102, 60)))
     assert [bar.start_us - START_US for bar in folded.bars] == [0, MINUTE]
@@ -98,6 +104,11 @@ def test_a_trade_older_than_the_open_row_goes_to_the_bar_alone():
     assert (row.start_us, row.trades) == (START_US + 10 * SECOND, 2)
     assert (row.open, row.high, row.low, row.close) == (100, 101, 100, 101)
     assert folded.late == 0
+
+
+def test_a_trade_at_the_open_rows_first_microsecond_goes_to_the_row():
+    (row,) = apply(BARS, tape((100, 10.5), (101, 10))).rows
+    assert (row.trades, row.close) == (2, 101)
 
 
 def test_a_late_trade_is_counted_and_decides_nothing():
@@ -140,9 +151,10 @@ def test_tick_history_keeps_the_applied_trades_and_no_rows():
 
 def test_a_duplicate_between_calm_trades_is_not_applied():
     once = tape((100, 0), (100, 0.1), (100, 0.2), (100, 0.3))
-    folded = apply(BARS, [*once[:3], once[1], once[2], once[3]])
-    assert (folded.applied, folded.duplicates) == (4, 2)
-    assert (folded.bars[0].trades, folded.bars[0].volume) == (4, 4.0)
+    for doubled in ((0, 1, 1, 2, 3), (0, 1, 2, 1, 2, 3), (0, 0, 1, 2, 3, 3)):
+        folded = apply(BARS, [once[n] for n in doubled])
+        assert (folded.applied, folded.duplicates) == (4, len(doubled) - 4)
+        assert (folded.bars[0].trades, folded.bars[0].volume) == (4, 4.0)
 
 
 def test_trades_without_seq_are_all_applied_and_named_by_where_they_stand():
@@ -204,6 +216,13 @@ def test_the_high_of_calm_trades_outlasts_an_older_one():
     assert max(window.maxima[-60:]) == 99.9
 
 
+def test_the_high_of_a_trade_that_only_turned_the_row_outlasts_an_older_one():
+    # Rows of 1 s in buckets of 5 s; 100 leaves the window at 300 s.
+    trades = tape((100, 0), (98, 5), (99, 6), (97, 7), (94.05, 300))
+    (alert,) = apply(dropping("0.05"), trades).alerts
+    assert alert.high == 99
+
+
 def test_a_high_at_the_end_of_a_batch_is_in_the_saved_window():
     folded = apply(dropping(), tape((100, 0), (99.8, 6), (99.9, 6.1), (99.7, 6.2)))
     (window,) = folded.state.windows.values()
@@ -227,6 +246,23 @@ def test_an_older_trade_sees_the_whole_window_before_it():
     folded = apply(rules_, tape((200, -53), (190, 1), (189, 59), (179, 5)))
     (alert,) = folded.alerts
     assert (alert.high, alert.level) == (200, 180)
+
+
+def test_an_older_trade_sees_a_high_that_the_newest_no_longer_does():
+    # Since 191 the threshold is 171.9, but to the trade at 5 s it is 180.
+    moves = [(200, -53), (190, 1), (189, 59), (191, 59.5), (179, 5)]
+    (alert,) = apply(dropping("0.1", MINUTE), tape(*moves)).alerts
+    assert (alert.id, alert.high) == (f"{TICKER}/drop:0.1:1m/5", 200)
+    (position,) = apply(buying("0.1", window_us=MINUTE), tape(*moves)).opened
+    assert position.entry_price == 179
+
+
+def test_a_rule_rearms_when_the_high_falls_to_the_price():
+    # 96 is no recovery from 100, but when 100 leaves the window it is the high.
+    rules_ = dropping("0.05", MINUTE, bar_us=5 * MINUTE)
+    moves = [(100, 0), (95, 1), (96, 2), (96, 61.5), (91.2, 62)]
+    fired = [a.id.rpartition("/")[2] for a in apply(rules_, tape(*moves)).alerts]
+    assert fired == ["2", "5"]
 
 
 def test_a_stop_among_calm_trades_is_acted_on():

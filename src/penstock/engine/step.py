@@ -2,8 +2,8 @@
 
 `fold` is pure, and folding in any division gives the same: fold(fold(s, a), b) equals
 fold(s, a + b) in state and effects.  `_Folding.step` is the rule book, one trade at a
-time.  `_run` is its short cut: after each trade it learns between which prices and
-times nothing can happen but counting, and counts in local variables while that holds.
+time.  `_run` is its short cut: from each step it learns between which prices and times
+nothing can happen but counting, and counts in local variables while that holds.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,12 +88,11 @@ def row_interval_us(rules: Rules) -> int:
     return _HISTORY_US.get(rules.history, rules.bar_us)
 
 
+# Bare locals and single comparisons: this loop is where the time goes.
 def _run(folding: "_Folding", records: Iterable[tuple[int, Sequence[Trade]]]) -> None:
-    # Bare locals and single comparisons: this loop is where the time goes.
     (start_us, end_us, low, top), sums = _NEVER
     volume, notional, row_volume, row_notional = sums
-    last, last_seq = None, folding.last_seq
-    calm, highest, lowest = 0, 0.0, 0.0
+    last, last_seq, calm, highest, lowest = None, folding.last_seq, 0, 0.0, 0.0
     for number, trades in folding.unseen(records):
         calm += len(trades)  # as if all were; a count in the loop would cost more
         ahead = iter(trades)

@@ -26,11 +26,13 @@ from penstock.ports import ObjectStore, StateStore
 from penstock.verify import read_rule_sets
 
 __all__ = [
+    "PIPELINE",
     "Pace",
     "Processor",
     "SourceBatch",
     "Worker",
     "count_waiting",
+    "finish_backlog",
     "record_rules",
 ]
 
@@ -99,7 +101,7 @@ class Processor:
             UnavailableError: Of the first ticker that failed; what the others'
                 records did is committed, and the failed ones' come again.
         """
-        records_seen = 0
+        records_seen, failures = 0, list[UnavailableError]()
         for shard, done in self._done.items():
             records = self._stream.read(shard, after=done, limit=_BATCH_RECORDS)
             if not records:
@@ -111,9 +113,10 @@ class Processor:
                 last if result.resume_at is None else result.resume_at - 1
             )
             self._stream.checkpoint(PIPELINE, shard, self._done[shard])
-            for error in result.failed.values():
-                raise error
+            failures.extend(result.failed.values())
             records_seen += len(records)
+        for error in failures:
+            raise error
         return records_seen
 
     def sweep(self) -> None:
@@ -141,7 +144,6 @@ class Worker:
     Attributes:
         patience_s: See above; may be lowered at any time.
         appended: Trades that are durable.
-        duplicates: Trades that the sources gave and the log already had.
         dead_letters: What the sources could not read.
     """
 
@@ -152,8 +154,10 @@ class Worker:
         watch: Callable[[BatchResult], None],
     ) -> None:
         self._store, self._settings = store, settings
+        _finish_under_old_rules(store, settings.rules, watch)
         record_rules(store.objects, store.states, settings.rules)
         self._processor = Processor(store, ports_of(store), settings.rules, watch)
+        self._sequencer = Sequencer(store.stream.marks(), contiguous=False)
         self._archiver = archiver_of(store, settings)
         self._consumers = [PIPELINE, *([ARCHIVE] if settings.archive.enabled else [])]
         self._threads: list[threading.Thread] = []
@@ -164,7 +168,7 @@ class Worker:
         self._error: Exception | None = None
         self._left_s = float("inf")
         self.patience_s = float("inf")
-        self.duplicates = self.dead_letters = self.appended = 0
+        self.dead_letters = self.appended = 0
 
     def __enter__(self) -> Self:
         self._start(self._process)
@@ -191,6 +195,11 @@ class Worker:
         self._stopping = True
 
     @property
+    def duplicates(self) -> int:
+        """Trades that the sources gave and the log already had."""
+        return self._sequencer.duplicates
+
+    @property
     def is_stopping(self) -> bool:
         """Whether `stop` was called, or a thread has failed: `feed` does no more."""
         return self._stopping
@@ -210,30 +219,35 @@ class Worker:
         Raises:
             UnavailableError: The log keeps refusing.
         """
-        stream, settings = self._store.stream, self._settings.stream
-        sequencer = Sequencer(stream.marks(), contiguous=contiguous)
+        settings = self._settings.stream
         packer = Packer(settings.max_record_bytes, settings.linger_us)
-        earlier = self.duplicates
-
-        def append(trades: Sequence[Trade], *, flush: bool = False) -> None:
-            self.appended += ingest(
-                trades,
-                sequencer=sequencer,
-                packer=packer,
-                stream=stream,
-                now_us=clock_us(),
-                flush=flush,
-            )
-            self.duplicates = earlier + sequencer.duplicates
-            self._appended.set()
-
+        self._sequencer.begin_source(contiguous=contiguous)
         for batch in batches:
             self._keep(batch.letters)
             for trades in self._due(batch.trades, pace):
-                append(trades)
+                self._append(trades, packer)
             if self._stopping:
                 break
-        append((), flush=True)
+        self._append((), packer, flush=True)
+
+    def _append(
+        self, trades: Sequence[Trade], packer: Packer, *, flush: bool = False
+    ) -> None:
+        # What the log refuses waits in the packer: the next try has nothing to add.
+        given = [trades]
+
+        def append() -> int:
+            return ingest(
+                given.pop() if given else (),
+                sequencer=self._sequencer,
+                packer=packer,
+                stream=self._store.stream,
+                now_us=clock_us(),
+                flush=flush,
+            )
+
+        self.appended += _patiently(append)
+        self._appended.set()
 
     def _keep(self, letters: Sequence[DeadLetter]) -> None:
         if letters:
@@ -278,6 +292,7 @@ class Worker:
             finishing = self._finishing.is_set()
             if monotonic() - swept_s > _CHORES_S:
                 _patiently(self._processor.sweep)
+                _patiently(self._trim)
                 swept_s = monotonic()
             if _patiently(self._processor.advance):
                 continue
@@ -287,16 +302,12 @@ class Worker:
             self._appended.clear()
 
     def _archive(self) -> None:
-        trimmed_s = float("-inf")
         while monotonic() - self._left_s < self.patience_s:
             finishing = self._finishing.is_set()
             if _patiently(lambda: self._archiver.advance(clock_us())):
                 continue
             if finishing:
                 break
-            if monotonic() - trimmed_s > _CHORES_S:
-                _patiently(self._trim)
-                trimmed_s = monotonic()
             self._finishing.wait(_IDLE_S)
         _patiently(self._archiver.flush)
 
@@ -306,6 +317,34 @@ class Worker:
             now_us=clock_us(),
             consumers=self._consumers,
         )
+
+
+def finish_backlog(store: LocalStore) -> None:
+    """Process what the log holds already, under the rules that applied to it.
+
+    Raises:
+        UnavailableError: A store does not answer.
+    """
+    sets = read_rule_sets(store.objects)
+    if sets:
+        _drain(store, sets[-1].rules, lambda _: None)
+
+
+def _finish_under_old_rules(
+    store: LocalStore, rules: Rules, watch: Callable[[BatchResult], None]
+) -> None:
+    # What was appended under other rules, and not processed, was promised those.
+    sets = read_rule_sets(store.objects)
+    if sets and sets[-1].rules != rules:
+        _drain(store, sets[-1].rules, watch)
+
+
+def _drain(
+    store: LocalStore, rules: Rules, watch: Callable[[BatchResult], None]
+) -> None:
+    processor = Processor(store, ports_of(store), rules, watch)
+    while _patiently(processor.advance):
+        pass
 
 
 def count_waiting(store: LocalStore) -> int:

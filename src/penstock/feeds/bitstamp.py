@@ -8,6 +8,9 @@ what was missed cannot be told.
 An error never names the channel that it is about.  Once as many subscriptions are
 unanswered as errors have come, those are the refused ones.  A market that does not
 exist, well spelt, is no error to the venue: it is acknowledged, and then silent.
+
+From www.bitstamp.net/websocket/v2; how it answers what is wrong, from a probe of the
+public stream that was published in September 2026.
 """
 
 from collections.abc import Sequence

@@ -35,6 +35,17 @@ class Sequencer:
         self._tracks: dict[tuple[str, str], _Track] = {}
         self.duplicates = self.missing = 0
 
+    def begin_source(self, *, contiguous: bool) -> None:
+        """Go on with another source of the same run, such as the next file.
+
+        One that begins where the one before ended, or later, is its continuation: its
+        numbers go on, also within a microsecond that they share.  One that begins
+        earlier is another reading of the same time, and is numbered as if alone.
+        """
+        self._contiguous = contiguous
+        for track in self._tracks.values():
+            track.begins = True
+
     def admit(self, trades: Iterable[Trade]) -> list[Trade]:
         """Return those of `trades` that are new, with `seq` and `gap` set."""
         tracks = self._tracks
@@ -65,19 +76,25 @@ class _Track:
 
     Attributes:
         last: Highest seq admitted, in this run or before.
+        begins: Whether the next trade is the first of a source.
     """
 
-    __slots__ = ("_given", "last")
+    __slots__ = ("_given", "begins", "last")
 
     def __init__(self, last: int) -> None:
         self.last = last
         # The last number given in this run.  Apart from `last`, so that reading a
         # file again gives each of its trades the same number again.
         self._given = 0
+        self.begins = False
 
     def number(self, event_us: int) -> int:
         """Return the next number of a trade that its venue does not number."""
         seq = event_us * _RANKS
+        if self.begins:
+            self.begins = False
+            if event_us < self._given // _RANKS:
+                self._given = 0
         if seq <= self._given:
             seq = self._given + 1
         self._given = seq

@@ -15,16 +15,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from penstock.errors import ConfigError
+from penstock.layout import RAW_DATA
 from penstock.local.alerts import LocalAlerts
 from penstock.local.database import Durability, open_database, read_database
 from penstock.local.dead_letters import LocalDeadLetters
 from penstock.local.history import LocalHistory
-from penstock.local.lock import locked
+from penstock.local.lock import is_locked, locked
 from penstock.local.objects import LocalObjects
 from penstock.local.states import LocalStates
 from penstock.local.stream import LocalStream
 
-__all__ = ["Durability", "LocalReader", "LocalStore", "open_local", "read_local"]
+__all__ = [
+    "Durability",
+    "LocalReader",
+    "LocalStore",
+    "is_locked",
+    "open_local",
+    "read_local",
+]
 
 _DATABASE = "penstock.db"
 _ARCHIVE = "archive"
@@ -93,6 +102,7 @@ def open_local(
     """
     with ExitStack() as stack:
         stack.enter_context(locked(data_dir))
+        _refuse_orphaned_archive(data_dir)
         database = open_database(data_dir / _DATABASE, durability=durability)
         stack.enter_context(closing(database))
         objects = LocalObjects(data_dir / _ARCHIVE, fsync=durability == "full")
@@ -105,6 +115,17 @@ def open_local(
             dead_letters=LocalDeadLetters(database),
             objects=objects,
             resources=stack.pop_all(),
+        )
+
+
+def _refuse_orphaned_archive(data_dir: Path) -> None:
+    # A new database would archive the same trades a second time beside the first.
+    raw = data_dir / _ARCHIVE / RAW_DATA
+    if not (data_dir / _DATABASE).exists() and any(raw.rglob("*.gz")):
+        raise ConfigError(
+            f"{data_dir} holds an archive without its {_DATABASE}. Restore it, or "
+            f"rebuild from the archive: penstock replay $(find {raw} -name '*.gz' | "
+            "sort) --data-dir NEW"
         )
 
 

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +19,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["locked"]
+__all__ = ["is_locked", "locked"]
 
 _NAME = "lock"
 _NOBODY = "another process"
@@ -47,10 +47,29 @@ def locked(data_dir: Path) -> Iterator[None]:
         ) from e
     with file:
         _lock(file, data_dir)
+        _sign(file)
+        yield
+
+
+def _sign(file: IO[str]) -> None:
+    # For whoever finds the directory in use.  A full disk may refuse it, and the
+    # database will say so better than this can.
+    with suppress(OSError):
         file.truncate(0)
         file.write(f"{os.getpid()} {_command()}\n")
         file.flush()
-        yield
+
+
+def is_locked(data_dir: Path) -> bool:
+    """Tell whether a process has `data_dir` at this moment."""
+    try:
+        with (data_dir / _NAME).open("r+", encoding="utf-8") as file:
+            _try_to_lock(file)  # closing it lets go at once
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _lock(file: IO[str], data_dir: Path) -> None:

@@ -18,6 +18,7 @@ from penstock.drivers.files.ndjson import PenstockReader
 from penstock.drivers.files.options import Options
 from penstock.drivers.files.parquet import ParquetReader
 from penstock.drivers.files.raw import Part
+from penstock.drivers.files.recordings import RecordingReader
 from penstock.drivers.files.tables import Layout, TableReader
 from penstock.errors import SourceError
 from penstock.feeds import FEEDS, Notes, make_feed
@@ -95,6 +96,11 @@ _FILES = (
         "penstock",
         "penstock's own NDJSON, as the archive has it",
         lambda _: PenstockReader(),
+    ),
+    Format(
+        "recording",
+        "what `penstock record` wrote, of any feeds",
+        lambda _: RecordingReader(),
     ),
     Format("csv", "a table whose header names the columns", _table(csv_layout), _TABLE),
     Format("parquet", "the same as Parquet", ParquetReader, _TABLE),

@@ -34,6 +34,7 @@ __all__ = ["can_draw", "showing", "summary"]
 _REFRESH_S = 0.25
 _SUMMARY_S = 5.0  # between two lines of totals, without a terminal
 _EVENT_LINES = 8
+_REMARK_LINES = 4
 _OTHER_LINES = 8  # of a screen: headings, totals, and room for the prompt
 _ROOMY = 100  # columns
 
@@ -67,20 +68,22 @@ def showing(
     *,
     is_terminal: bool,
     on_failure: Callable[[], None],
+    remarks: Sequence[str] = (),
 ) -> Iterator[None]:
     """Show `tally` until the end of the block, and once more then.
 
     `report` sums it up, `title` says where the trades come from, `is_terminal` whether
     there is a screen to draw on; `on_failure` is called if nobody reads any more.
+    `remarks` are shown as well, and may grow meanwhile.
     """
     began_s, done = monotonic(), threading.Event()
     with ExitStack() as stack:
         show: Callable[[float], None]
         if is_terminal:
             live = stack.enter_context(Live(auto_refresh=False))
-            show = _Screen(tally, report, title, live).show
+            show = _Screen(tally, report, title, live, remarks).show
         else:
-            show = _Lines(tally, report).show
+            show = _Lines(tally, report, remarks).show
 
         def repeat() -> None:
             try:
@@ -131,13 +134,18 @@ def _totals(report: Report) -> str:
 class _Lines:
     """A line per event, and one of totals every few seconds."""
 
-    def __init__(self, tally: Tally, report: Callable[[], Report]) -> None:
-        self._tally, self._report = tally, report
-        self._seen = 0
+    def __init__(
+        self, tally: Tally, report: Callable[[], Report], remarks: Sequence[str]
+    ) -> None:
+        self._tally, self._report, self._remarks = tally, report, remarks
+        self._seen = self._remarked = 0
         self._next_s = _SUMMARY_S
 
     def show(self, elapsed_s: float) -> None:
         """Print what is new."""
+        for remark in self._remarks[self._remarked :]:
+            say(remark)
+            self._remarked += 1
         self._seen, events = self._tally.events(self._seen)
         for event in events:
             time = iso_time(event.event_us)[:19]
@@ -156,8 +164,9 @@ class _Screen:
         report: Callable[[], Report],
         title: str,
         live: Live,
+        remarks: Sequence[str],
     ) -> None:
-        self._tally, self._report = tally, report
+        self._tally, self._report, self._remarks = tally, report, remarks
         self._title, self._live = title, live
         self._decimals: dict[str, int] = {}
 
@@ -166,14 +175,16 @@ class _Screen:
         size = self._live.console.size
         rows = self._tally.rows(elapsed_s)
         _, events = self._tally.events()
-        room = size.height - _OTHER_LINES - _EVENT_LINES
+        remarks = self._remarks[-_REMARK_LINES:]
+        room = size.height - _OTHER_LINES - _EVENT_LINES - len(remarks)
         shown = _busiest(rows, room)
+        is_only = len({row.state.ticker.partition(":")[0] for row in rows}) == 1
         lines: list[RenderableType] = [
             self._heading(rows, elapsed_s),
             Text(),
             make_table(
                 _COLUMNS,
-                [self._cells(row) for row in shown],
+                [self._cells(row, is_only=is_only) for row in shown],
                 width=size.width,
                 gap=1 if size.width < _ROOMY else 2,
             ),
@@ -181,6 +192,7 @@ class _Screen:
         if len(shown) < len(rows):
             lines.append(Text(f"and {len(rows) - len(shown):,} more", style="dim"))
         lines += [Text(), *map(_line, events[-_EVENT_LINES:])]
+        lines += [Text(remark, style="yellow", no_wrap=True) for remark in remarks]
         report = self._report()
         totals = f"{counted(report.trades, 'trade')}: {_totals(report)}"
         lines += [Text(totals, style="dim")]
@@ -195,13 +207,14 @@ class _Screen:
         parts.append("Ctrl-C stops")
         return Text.assemble((self._title, "bold"), "  ", ("  ".join(parts), "dim"))
 
-    def _cells(self, row: Row) -> list[Text]:
+    def _cells(self, row: Row, *, is_only: bool) -> list[Text]:
+        # `is_only`: whether there is one venue, which then need not be named.
         state = row.state
         ticker, last, bar = state.ticker, state.last_price, state.bar
         places = max(self._decimals.get(ticker, 0), decimals(last))
         self._decimals[ticker] = places
         return [
-            Text(ticker.partition(":")[2]),
+            Text(ticker.partition(":")[2] if is_only else ticker),
             Text(price(last, places)),
             _signed(percent(last / row.first_price - 1)),
             *(

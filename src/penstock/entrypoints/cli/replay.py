@@ -5,13 +5,11 @@ from functools import partial
 from math import isinf
 from pathlib import Path
 from typing import Annotated
-from zlib import crc32
 
 import typer
 
-from penstock import __version__
-from penstock.bootstrap import clock_us, open_store
-from penstock.drivers.files import FORMATS, BadItem, FileSource, open_file
+from penstock.bootstrap import open_store
+from penstock.drivers.files import FORMATS, FileSource, open_file
 from penstock.drivers.pace import Pace, parse_speed
 from penstock.entrypoints.cli.live import summary
 from penstock.entrypoints.cli.options import (
@@ -26,9 +24,9 @@ from penstock.entrypoints.cli.progress import ReplayProgress
 from penstock.entrypoints.cli.tally import Report
 from penstock.entrypoints.cli.words import counted
 from penstock.entrypoints.cli.work import Work
+from penstock.entrypoints.letters import letter_of
 from penstock.entrypoints.worker import SourceBatch
 from penstock.feeds import Notes
-from penstock.model import DeadLetter
 
 __all__ = ["commands"]
 
@@ -174,20 +172,8 @@ def _feed(
 
 def _batches(source: FileSource, progress: ReplayProgress) -> Iterator[SourceBatch]:
     for batch in source:
-        yield SourceBatch(batch.trades, [_letter(item) for item in batch.bad])
+        yield SourceBatch(batch.trades, [letter_of(item) for item in batch.bad])
         progress.advance(batch.consumed_bytes, len(batch.trades))
-
-
-def _letter(item: BadItem) -> DeadLetter:
-    # The checksum keeps files of one name apart, and a line from what it was before.
-    return DeadLetter(
-        id=f"{item.place}#{crc32(item.data):08x}",
-        key="",
-        reason=item.reason,
-        data=item.data,
-        arrival_us=clock_us(),
-        version=__version__,
-    )
 
 
 def _remarks(notes: Notes) -> Iterator[str]:

@@ -14,6 +14,7 @@ from penstock.entrypoints.cli.options import (
 )
 from penstock.entrypoints.cli.output import fields, print_json, say
 from penstock.entrypoints.cli.words import counted
+from penstock.entrypoints.worker import PIPELINE, finish_backlog
 from penstock.errors import ConfigError
 from penstock.local import LocalStore, read_local
 from penstock.local.archiver import CONSUMER
@@ -33,10 +34,10 @@ def verify(
 ) -> None:
     """Rebuild all from the archive, and compare.
 
-    Folds every archived trade again, from nothing, and compares what comes of it with
-    the states, the history, the alerts and the completed trades that are stored.  The
-    first difference is shown, and the exit code is 1.  Nothing else may be working on
-    the data directory meanwhile.
+    Processes what an earlier command left waiting, folds every archived trade again,
+    from nothing, and compares what comes of it with the states, the history, the alerts
+    and the completed trades that are stored.  The first difference is shown, and the
+    exit code is 1.  Nothing else may be working on the data directory meanwhile.
     """
     settings = read_settings(config, data_dir)
     if not settings.archive.enabled:
@@ -48,6 +49,7 @@ def verify(
         pass  # where nothing is, nothing is to be made
     began_s = monotonic()
     with open_store(settings) as store:
+        finish_backlog(store)
         verdict = rebuild(_stored(store))
     elapsed_s = round(monotonic() - began_s, 3)
     if as_json:
@@ -63,6 +65,7 @@ def _stored(store: LocalStore) -> Stored:
         stream=store.stream,
         checkpoints=store.stream,
         archive_consumer=CONSUMER,
+        pipeline_consumer=PIPELINE,
         states=store.states,
         history=store.history,
         objects=store.objects,
@@ -73,9 +76,6 @@ def _stored(store: LocalStore) -> Stored:
 def _print(verdict: Verdict, elapsed_s: float) -> None:
     tickers, trades = counted(verdict.tickers, "ticker"), verdict.trades
     say(f"Rebuilt {tickers} from {counted(trades, 'trade')} in {elapsed_s:,.1f} s.")
-    if verdict.waiting:
-        waiting = counted(verdict.waiting, "trade")
-        say(f"{waiting} more to be processed by the next start: no fault.")
     if verdict.difference is None:
         say("No difference.")
     else:

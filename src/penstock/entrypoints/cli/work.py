@@ -5,7 +5,7 @@ Prints nothing.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
@@ -24,6 +24,8 @@ __all__ = ["PATIENCE_S", "Work"]
 # How long what was taken in is processed, once told to stop; the next start does the
 # rest.
 PATIENCE_S = 5.0
+# Of these, what processing has in any case, however long the source took to stop.
+_LEAST_S = 0.5
 
 
 class Work:
@@ -44,22 +46,33 @@ class Work:
             store, settings, lambda result: tally.add(result, now_us=clock_us())
         )
         self.signalled = False
+        self._stopped_s: float | None = None
         self._store = store
         self._began_s = monotonic()
 
     @contextmanager
-    def stoppable(self, *, after_s: float | None = None) -> Iterator[None]:
+    def stoppable(
+        self,
+        *,
+        after_s: float | None = None,
+        stop: Callable[[], None] | None = None,
+    ) -> Iterator[None]:
         """Have the worker stopped by Ctrl-C, SIGTERM, or after some time.
 
-        It is the main thread's to call, as signals are.
+        `stop` ends what feeds it, where that has things to finish first; None to end
+        the feeding at once.  It is the main thread's to call, as signals are.
         """
+
+        def end() -> None:
+            self._stopped_s = self._stopped_s or monotonic()
+            (stop or self.worker.stop)()
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
             self.signalled = True
             self.worker.patience_s = PATIENCE_S
-            self.worker.stop()
+            end()
 
-        timer = threading.Timer(after_s or 0, self.worker.stop)
+        timer = threading.Timer(after_s or 0, end)
         timer.daemon = True
         signals = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, on_signal) for number in signals]
@@ -71,6 +84,11 @@ class Work:
             timer.cancel()
             for number, handler in zip(signals, before, strict=True):
                 signal.signal(number, handler)
+
+    def spend_patience(self) -> None:
+        """Leave the worker what is left of its patience since it was told to stop."""
+        since_s = monotonic() - (self._stopped_s or monotonic())
+        self.worker.patience_s = max(PATIENCE_S - since_s, _LEAST_S)
 
     def report(self) -> Report:
         """Sum up what was done so far."""

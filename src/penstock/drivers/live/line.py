@@ -1,0 +1,329 @@
+"""One open websocket: frames in through its feed, trades out, until it ends."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from websockets.asyncio.client import ClientConnection
+
+from penstock.drivers.files.batch import BadItem
+from penstock.drivers.live.endpoints import Endpoint, Timing
+from penstock.drivers.live.faults import FAILURES, DeadError
+from penstock.drivers.live.flow import Flow
+from penstock.drivers.live.status import ConnectionCounts
+from penstock.feeds import BadFrameError, Feed, make_feed
+from penstock.feeds.coinbase import CoinbaseFeed
+from penstock.model import Trade
+
+__all__ = ["Clocks", "Line", "StampedSocket", "Tap", "stamped"]
+
+# Told of a connection's name, the time in microseconds since the epoch, and a frame;
+# None for a new connection.
+Tap = Callable[[str, int, bytes | None], None]
+
+_END_S = 1.0  # how long reading may take after the end
+_KEPT_BYTES = 65_536  # of a message that cannot be read
+# A symbol whose trades have to be asked for as often, so soon after one another, is
+# not fed any more, whatever the venue says.
+_STRIKES = 3
+_STRIKES_SPAN = 12  # silences
+
+
+class Clocks(NamedTuple):
+    """The time, twice.
+
+    Attributes:
+        wall_us: Tells the microseconds since the epoch, as the machine has them.
+        steady_s: Tells the seconds on a clock that never goes back.
+    """
+
+    wall_us: Callable[[], int]
+    steady_s: Callable[[], float]
+
+
+class StampedSocket(ClientConnection):
+    """A websocket that notes when bytes arrived, not when somebody looks at them.
+
+    What arrives together is read together, before anything else arrives, so that the
+    note is right for every message that is complete by then.
+
+    Attributes:
+        received_us: On the wall.
+        received_s: On the clock that never goes back.
+    """
+
+    received_us = 0
+    received_s = 0.0
+
+
+def stamped(clocks: Clocks) -> type[StampedSocket]:
+    """Make a class of sockets that go by `clocks`."""
+
+    class Socket(StampedSocket):
+        def data_received(self, data: bytes) -> None:
+            self.received_us = clocks.wall_us()
+            self.received_s = clocks.steady_s()
+            super().data_received(data)
+
+    return Socket
+
+
+class Line:
+    """Reads one websocket.
+
+    Args:
+        name: The connection's name.
+        feed_name: Its feed's.
+        symbols: What to subscribe to.
+        socket: Open.
+        endpoint: What the venue wants.
+        flow: Where trades go.
+        counts: Where messages are counted.
+        clocks: The time.
+        timing: How long to wait.
+        tap: Told of every frame.
+        kept: Whether trades wait until `let_go`.
+
+    Attributes:
+        feed: The venue's protocol.
+        heard_s: When the last message came.
+        opened_s: When this was made.
+        reading: What reads it, once it was started.
+        has_flowed: Whether it brought a trade that was new.
+        is_paused: Whether reading stands still because nobody takes the trades.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        feed_name: str,
+        symbols: list[str],
+        socket: StampedSocket,
+        *,
+        endpoint: Endpoint,
+        flow: Flow,
+        counts: ConnectionCounts,
+        clocks: Clocks,
+        timing: Timing,
+        tap: Tap | None,
+        kept: bool,
+    ) -> None:
+        # A new feed for each connection: it passes on all that the venue repeats, and
+        # the keeper knows what of it is missing elsewhere.
+        self.feed = make_feed(feed_name, symbols)
+        self._name, self._feed_name, self._symbols = name, feed_name, symbols
+        self._socket = socket
+        self._endpoint, self._flow, self._counts = endpoint, flow, counts
+        self._clocks, self._timing, self._tap = clocks, timing, tap
+        self.opened_s = self.heard_s = clocks.steady_s()
+        self.has_flowed = self.is_paused = False
+        self.reading: asyncio.Task[None]
+        self._kept: list[Trade] | None = [] if kept else None
+        self._newest: dict[str, int] = {}
+        self._behind_s: dict[str, float] = {}
+        self._strikes: dict[str, deque[float]] = {}
+        self._looked = endpoint.repeats
+        self._asked_s: dict[str, float] = {}
+        self._asked_times: Counter[str] = Counter()
+        self._pinged_s = self.opened_s
+        self._missed = self._repeated = 0
+        self._errors: Counter[str] = Counter()
+
+    async def read(self) -> None:
+        """Read until the websocket ends.
+
+        Raises:
+            ConnectionClosed: It ended.
+            DeadError: Nobody takes the trades.
+        """
+        socket, counts, flow = self._socket, self._counts, self._flow
+        while True:
+            frame = await socket.recv(decode=False)
+            counts.messages += 1
+            self.heard_s = socket.received_s
+            self._receive(frame, socket.received_us)
+            for message in self.feed.to_send():
+                await socket.send(message)
+            if flow.is_full:
+                await self._pause()
+
+    async def send(self, message: str) -> None:
+        """Send a message."""
+        await self._socket.send(message)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.reading = asyncio.create_task(self.read())
+
+    async def end(self) -> None:
+        """Close it, politely; what is under way until then is still read."""
+        with suppress(*FAILURES):
+            await self._socket.close()
+        await asyncio.wait([self.reading], timeout=_END_S)
+        self.reading.cancel()
+        (end,) = await asyncio.gather(self.reading, return_exceptions=True)
+        self.collect()
+        if isinstance(end, Exception) and not isinstance(end, FAILURES):
+            raise end
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._socket.transport.abort()
+
+    def let_go(self) -> None:
+        """Deliver the trades that were kept, and from now on all at once."""
+        kept, self._kept = self._kept or [], None
+        self._deliver(kept)
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether any message came."""
+        return self.heard_s > self.opened_s
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the venue said that it will close this."""
+        return self.feed.notes.closing
+
+    def collect(self) -> None:
+        """Count what the feed noted lately; have trades looked for if any were lost."""
+        notes, counts = self.feed.notes, self._counts
+        counts.repeated += notes.repeated - self._repeated
+        for words, times in (notes.errors - self._errors).items():
+            counts.failed("venue's complaint", words, times)
+        counts.refused.update(notes.refused)
+        if notes.missed > self._missed:
+            counts.missed += notes.missed - self._missed
+            self._check_all()
+        self._missed, self._repeated = notes.missed, notes.repeated
+        self._errors = Counter(notes.errors)
+
+    async def tend(self, symbols: list[str]) -> None:
+        """Look after pings, symbols that fell behind, and quiet ones.
+
+        Raises:
+            DeadError: A symbol is not fed any more.
+        """
+        now_s, endpoint = self._clocks.steady_s(), self._endpoint
+        if endpoint.ping and now_s - self._pinged_s >= endpoint.ping_s:
+            self._pinged_s = now_s
+            await self.send(endpoint.ping)
+        if isinstance(self.feed, CoinbaseFeed):
+            await self._look_behind(self.feed, now_s)
+        for symbol in symbols:
+            await self._look_at(symbol, now_s)
+        if not self._looked and now_s - self.opened_s > self._timing.look_s:
+            self._looked = True
+            self._look_for_missed(symbols, now_s)
+
+    def _receive(self, frame: bytes, received_us: int) -> None:
+        if self._tap:
+            self._tap(self._name, received_us, frame)
+        notes = self.feed.notes
+        late = notes.late
+        trades = self._parse(self.feed, frame, received_us)
+        if notes.late != late:
+            # A feed leaves out what comes after a newer trade; here it may be what the
+            # newer ones wait for.  A feed that has seen nothing leaves out nothing.
+            feed = make_feed(self._feed_name, self._symbols)
+            trades = _all_of(feed, frame, received_us) or trades
+        if trades:
+            self._deliver(trades)
+
+    def _parse(self, feed: Feed, frame: bytes, received_us: int) -> list[Trade]:
+        try:
+            return feed.receive(frame, received_us)
+        except BadFrameError as e:
+            self._counts.unreadable += 1
+            place = f"{self._name}:{received_us}:{self._counts.messages}"
+            item = BadItem(place, bytes(frame[:_KEPT_BYTES]), str(e))
+            self._flow.deliver_bad(item)
+            return e.trades
+
+    def _deliver(self, trades: list[Trade]) -> None:
+        if self._kept is not None:
+            self._kept += trades
+            if len(self._kept) > self._timing.max_queued:
+                raise DeadError(
+                    "not taken", "too many trades while connections overlap"
+                )
+            return
+        if self._flow.deliver(trades, contiguous=self.feed.contiguous):
+            self.has_flowed = True
+        for trade in trades:
+            self._newest[trade.symbol] = trade.seq
+
+    async def _pause(self) -> None:
+        self.is_paused = True
+        try:
+            async with asyncio.timeout(self._timing.full_s):
+                await self._flow.wait_for_room()
+        except TimeoutError as e:
+            raise DeadError(
+                "not taken",
+                f"for {self._timing.full_s:g} s nobody took what was received",
+            ) from e
+        finally:
+            self.is_paused = False
+            self.heard_s = self._clocks.steady_s()
+
+    async def _look_behind(self, feed: CoinbaseFeed, now_s: float) -> None:
+        behind = feed.behind()
+        for symbol in self._behind_s.keys() - behind.keys():
+            del self._behind_s[symbol]
+        for symbol, ids in behind.items():
+            known = self._newest.get(symbol, 0) + ids
+            self._flow.keeper.heard_of(feed.venue, symbol, known, now_s)
+            since_s = self._behind_s.setdefault(symbol, now_s)
+            if now_s - since_s > self._endpoint.silence_s:
+                del self._behind_s[symbol]
+                self._strike(symbol, now_s)
+                await self._subscribe_again(symbol, now_s)
+
+    def _strike(self, symbol: str, now_s: float) -> None:
+        strikes = self._strikes.setdefault(symbol, deque(maxlen=_STRIKES))
+        strikes.append(now_s)
+        span_s = _STRIKES_SPAN * self._endpoint.silence_s
+        if len(strikes) == _STRIKES and now_s - strikes[0] < span_s:
+            raise DeadError(
+                "symbol not fed", f"heartbeats go on, but trades of {symbol} do not"
+            )
+
+    async def _look_at(self, symbol: str, now_s: float) -> None:
+        """Ask for a symbol again that has been quiet, twice as long each time."""
+        seen_s = self._flow.keeper.seen_s(self.feed.venue, symbol) or 0.0
+        asked_s = self._asked_s.get(symbol, self.opened_s)
+        if seen_s > asked_s:
+            self._asked_times[symbol] = 0
+        quiet_s = self._endpoint.quiet_s * 2 ** min(self._asked_times[symbol], 6)
+        if now_s - max(seen_s, asked_s) > quiet_s:
+            self._asked_times[symbol] += 1
+            await self._subscribe_again(symbol, now_s)
+
+    def _look_for_missed(self, symbols: list[str], now_s: float) -> None:
+        """Have looked for what came before this line, where no trade has shown it."""
+        venue, keeper = self.feed.venue, self._flow.keeper
+        for symbol in symbols:
+            if symbol not in self._newest:
+                keeper.check(venue, symbol, now_s)
+
+    async def _subscribe_again(self, symbol: str, now_s: float) -> None:
+        self._asked_s[symbol] = now_s
+        self._flow.keeper.check(self.feed.venue, symbol, now_s)
+        if self._endpoint.resubscribes:
+            for message in make_feed(self._feed_name, [symbol]).to_send():
+                await self.send(message)
+
+    def _check_all(self) -> None:
+        now_s = self._clocks.steady_s()
+        for symbol in self._newest:
+            self._flow.keeper.check(self.feed.venue, symbol, now_s)
+
+
+def _all_of(feed: Feed, frame: bytes, received_us: int) -> list[Trade]:
+    try:
+        return feed.receive(frame, received_us)
+    except BadFrameError as e:
+        return e.trades

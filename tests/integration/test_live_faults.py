@@ -1,0 +1,377 @@
+"""Whatever a websocket does: every trade comes once, or is marked as missing."""
+
+import pytest
+from msgspec.structs import replace
+
+from penstock.errors import SourceError
+from tests.live import QUICK, check, live, receive, symbols_of
+from tests.recordings import needs_recordings
+from tests.servers import (
+    Announce,
+    Close,
+    Down,
+    Drop,
+    Duplicate,
+    Inject,
+    Mute,
+    RawBytes,
+    Reset,
+    Silence,
+    Status,
+    Swap,
+    Trickle,
+    Upgrade,
+    VenueServer,
+    made_trades,
+    recorded_trades,
+)
+
+COUNTING = ["coinbase", "coinbase-advanced", "kraken", "binance"]
+# Those that repeat the newest trades on subscribing, more than most faults cost.
+REPEATING = {"coinbase-advanced", "kraken"}
+COUNT = 600
+AT = 200
+NO_REST = Status(times=10**6, status=503)
+
+
+def play(kind, *faults, trades=None, server=None, timing=QUICK, **ends):
+    """Feed a market to its end, through `faults`; return what came, the status, and
+    the server."""
+    trades = trades or made_trades(kind, COUNT, symbols=symbols_of(kind))
+    options = {"heartbeat_s": 0.05, "batch": 3, **(server or {})}
+    with VenueServer(kind, trades, faults=faults, **options) as venue:
+        source = live(kind, venue, timing=timing, **ends)
+        received = receive(source, lambda r: r.told >= len(trades))
+    check(received, trades)
+    return received, source.status(), venue
+
+
+@pytest.mark.parametrize("kind", COUNTING)
+class TestLostConnections:
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            (Reset(at=AT, missed=30), "lost"),
+            (Close(at=AT, missed=30), "closed 1000"),
+            (Silence(at=AT, missed=30), "silence"),
+            (RawBytes(at=AT), "protocol error"),
+            (Inject(at=AT, frame="x" * 100_000), "message too large"),
+        ],
+        ids=["reset", "clean close", "silence", "raw bytes", "oversized"],
+    )
+    def test_what_was_missed_is_made_up_for(self, kind, fault, error):
+        received, status, _ = play(kind, fault, max_frame_bytes=65_536)
+        (connection,) = status.connections
+        assert received.missing == 0
+        assert connection.errors == {error: 1}
+        assert connection.reconnects == 1
+        if getattr(fault, "missed", 0) and kind not in REPEATING:
+            # Of Exchange's last match on subscribing the venue sends each symbol's.
+            assert received.backfilled in (28, 30)
+
+    def test_what_cannot_be_had_is_marked(self, kind):
+        timing = replace(QUICK, patience_s=0.5)
+        faults = [Reset(at=AT, missed=350), NO_REST]
+        received, status, _ = play(kind, *faults, timing=timing)
+        assert received.backfilled == 0
+        assert received.missing > 100
+        missing = {ticker.ticker: ticker.missing for ticker in status.tickers}
+        assert sum(missing.values()) == received.missing
+        assert min(missing.values()) > 0
+        assert status.request_errors["HTTP 503"] > 0
+
+    def test_a_venue_that_is_down_is_tried_until_it_is_back(self, kind):
+        received, status, _ = play(kind, Down(at=AT, for_s=0.5, missed=10))
+        (connection,) = status.connections
+        assert received.missing == 0
+        assert connection.errors["refused"] > 1
+        assert connection.down_s > 0.4
+
+    def test_a_handshake_that_fails_is_repeated(self, kind):
+        received, status, venue = play(kind, Upgrade(count=2, status=503))
+        assert received.missing == 0
+        assert status.connections[0].errors == {"HTTP 503": 2}
+        assert [visit.ended for visit in venue.visits[:2]] == ["refused", "refused"]
+
+
+@pytest.mark.parametrize("kind", COUNTING)
+class TestMessages:
+    def test_garbage_is_kept_and_all_else_goes_on(self, kind):
+        garbage = [Inject(at=AT, frame="<html>"), Inject(at=AT + 50, frame=b"\xff\x00")]
+        received, status, _ = play(kind, *garbage)
+        assert [item.data for item in received.bad] == [b"<html>", b"\xff\x00"]
+        assert all(item.reason and item.place for item in received.bad)
+        (connection,) = status.connections
+        assert (connection.connects, connection.unreadable) == (1, 2)
+
+    def test_dropped_messages_are_fetched(self, kind):
+        received, status, venue = play(kind, Drop(at=AT, messages=4))
+        lost = venue.visits[0].dropped
+        assert received.missing == 0
+        assert received.backfilled >= len(lost) >= 4
+        assert status.connections[0].connects == 1
+
+    def test_dropped_messages_that_cannot_be_fetched_are_marked(self, kind):
+        timing = replace(QUICK, patience_s=0.5)
+        faults = [Drop(at=AT, messages=4), NO_REST]
+        received, status, venue = play(kind, *faults, timing=timing)
+        lost = {(t.ticker, t.seq) for t in venue.visits[0].dropped}
+        assert received.missing == len(lost)
+        assert sum(t.gaps for t in status.tickers) in (1, 2)
+
+    def test_a_message_that_comes_twice_counts_once(self, kind):
+        received, status, venue = play(kind, Duplicate(at=AT))
+        (connection,), tickers = status.connections, status.tickers
+        assert received.missing == 0
+        repeated = connection.repeated + sum(t.duplicates for t in tickers)
+        assert repeated == len(venue.visits[0].sent) - COUNT > 0
+
+    def test_messages_out_of_order_are_put_in_order(self, kind):
+        # One symbol, so that it is its own next message that comes first.
+        symbol = symbols_of(kind)[:1]
+        trades = made_trades(kind, COUNT, symbols=symbol)
+        received, status, _ = play(kind, Swap(at=AT), trades=trades, symbols=symbol)
+        assert received.missing == 0
+        if kind != "coinbase-advanced":  # which takes it for a message that was lost
+            assert status.requests == 0
+            assert received.backfilled == 0
+
+    def test_a_slow_server_is_waited_for(self, kind):
+        slow = Trickle(at=AT, messages=2, piece_bytes=16, pause_s=0.002)
+        received, status, _ = play(kind, slow)
+        assert received.missing == 0
+        assert status.connections[0].connects == 1
+
+
+@pytest.mark.parametrize("kind", ["coinbase", "binance"])
+def test_a_bad_day(kind):
+    trades = made_trades(kind, 3000, symbols=symbols_of(kind))
+    faults = [
+        Upgrade(status=503),
+        Drop(at=100, messages=3),
+        Reset(at=300, missed=20),
+        Status(at=2, status=429, headers={"Retry-After": "1"}),
+        Swap(at=500),
+        Duplicate(at=600),
+        Close(at=700, missed=100),
+        Inject(at=900, frame="{"),
+        RawBytes(at=1000),
+        Drop(at=1001, messages=2),
+        Status(at=6, times=2, status=500),
+        Down(at=1200, for_s=0.2, missed=50),
+        Silence(at=1500, missed=10),
+        Trickle(at=1800, messages=3),
+        Inject(at=2000, frame="x" * 100_000),
+        Reset(at=2001),
+        Reset(at=2300, missed=1),
+        Drop(at=2500, messages=30),
+    ]
+    received, status, _ = play(kind, *faults, trades=trades, max_frame_bytes=65_536)
+    assert received.missing == 0
+    assert [item.data for item in received.bad] == [b"{"]
+    assert status.connections[0].connects >= 6
+
+
+class TestKeepingAlive:
+    def test_the_servers_pings_are_answered(self):
+        trades = made_trades("binance", 300, symbols=["BTC-USDT"])
+        pings = {"ping_s": 0.05, "pong_within_s": 2.0, "rate_per_s": 500, "held": True}
+        with VenueServer("binance", trades, **pings) as venue:
+            source = live("binance", venue, symbols=["BTC-USDT"])
+            received = run_from_the_start(source, venue, trades)
+        assert len(received.trades) == 300
+        assert venue.visits[0].pongs > 3
+        assert len(venue.visits) == 1
+
+    def test_pings_of_the_venues_own_are_sent_where_it_has_them(self):
+        trades = made_trades("kraken", 100)
+        with VenueServer("kraken", trades, rate_per_s=200, held=True) as venue:
+            source = live("kraken", venue, symbols=["BTC-USD"], ping_s=0.1)
+            run_from_the_start(source, venue, trades)
+        assert venue.visits[0].heard.count('{"method":"ping"}') > 2
+
+    def test_subscribing_is_the_first_thing_done(self):
+        trades = made_trades("coinbase", 50)
+        with VenueServer("coinbase", trades, subscribe_within_s=0.3) as venue:
+            source = live("coinbase", venue, symbols=["BTC-USD"])
+            receive(source, lambda r: len(r.trades) >= 50)
+        (visit,) = venue.visits
+        assert visit.heard == [
+            '{"type":"subscribe","product_ids":["BTC-USD"],'
+            '"channels":["matches","heartbeat"]}'
+        ]
+
+
+class TestSymbols:
+    @pytest.mark.parametrize(
+        "kind", ["coinbase", "coinbase-advanced", "kraken", "kraken-v1"]
+    )
+    def test_an_unknown_symbol_is_refused_by_name_and_the_others_go_on(self, kind):
+        trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
+        symbols = ["NO-SUCH", *symbols_of(kind)]
+        with VenueServer(kind, trades, heartbeat_s=0.05) as venue:
+            source = live(kind, venue, symbols=symbols)
+            received = receive(source, lambda r: len(r.trades) >= len(trades))
+        assert len(received.trades) == len(trades)
+        (connection,) = source.status().connections
+        assert list(connection.refused) == ["NO-SUCH"]
+        assert connection.refused["NO-SUCH"]
+        assert connection.connects == 1
+
+    @pytest.mark.parametrize("kind", ["binance", "bitstamp"])
+    def test_one_that_the_venue_accepts_and_never_feeds_is_shown_as_stale(self, kind):
+        fed, *_ = symbols_of(kind)
+        trades = made_trades(kind, COUNT, symbols=[fed])
+        with VenueServer(kind, trades, rate_per_s=1000, held=True) as venue:
+            source = live(kind, venue, symbols=["NO-SUCH", fed], quiet_s=0.3)
+            venue.release()
+            receive(source, lambda r: len(r.trades) > COUNT // 2)
+            no_such, other = sorted(
+                source.status().tickers, key=lambda t: t.ticker != f"{kind}:NO-SUCH"
+            )
+        assert (no_such.is_stale, no_such.trades) == (True, 0)
+        assert other.trades > 0
+
+    def test_where_every_symbol_is_refused_the_source_ends_and_says_why(self):
+        with VenueServer("kraken", made_trades("kraken", 10)) as venue:
+            source = live("kraken", venue, symbols=["NO-SUCH", "ALSO-NONE"])
+            with pytest.raises(
+                SourceError, match=r"kraken refused NO-SUCH: .+ALSO-NONE"
+            ):
+                receive(source, lambda _: False)
+
+    def test_a_symbol_that_is_not_fed_any_more_shows_by_heartbeats(self):
+        trades = made_trades("coinbase", 350)
+        mute = Mute(at=AT, symbol="BTC-USD")
+        server = {"rate_per_s": 300, "held": True, "heartbeat_s": 0.02}
+        with VenueServer("coinbase", trades, faults=[mute], **server) as venue:
+            source = live("coinbase", venue, symbols=["BTC-USD"], silence_s=0.2)
+            received = run_from_the_start(source, venue, trades)
+        check(received, trades)
+        assert received.missing == 0
+        assert received.backfilled > 20
+        # It was fetched meanwhile, and asked for again, which helped.
+        assert len(venue.visits[0].heard) == 2
+        (connection,) = source.status().connections
+        assert (connection.connects, connection.errors) == (1, {})
+
+    def test_a_connection_on_which_a_symbol_dies_again_and_again_is_replaced(self):
+        trades = made_trades("coinbase", 450)
+        mutes = [Mute(at=at, symbol="BTC-USD") for at in (50, 150, 250)]
+        server = {"rate_per_s": 300, "held": True, "heartbeat_s": 0.02}
+        with VenueServer("coinbase", trades, faults=mutes, **server) as venue:
+            source = live("coinbase", venue, symbols=["BTC-USD"], silence_s=0.2)
+            received = run_from_the_start(source, venue, trades)
+        check(received, trades)
+        assert received.missing == 0
+        (connection,) = source.status().connections
+        assert connection.errors == {"symbol not fed": 1}
+        assert connection.connects == 2
+
+    def test_a_quiet_symbol_is_asked_for_again_without_disturbing_others(self):
+        symbols = symbols_of("binance")
+        trades = made_trades("binance", COUNT, symbols=symbols)
+        received, status, venue = play(
+            "binance", Mute(at=AT, symbol="BTC-USDT"), trades=trades, quiet_s=0.2
+        )
+        assert received.missing == 0
+        assert received.backfilled > 50
+        assert status.connections[0].connects == 1
+        assert len(venue.visits[0].heard) > 1
+
+
+class TestRenewal:
+    @pytest.mark.parametrize("kind", ["binance", "binance-usdm"])
+    def test_a_connection_is_replaced_before_it_grows_old(self, kind):
+        trades = made_trades(kind, 900, symbols=symbols_of(kind))
+        server = {"rate_per_s": 1000, "held": True}
+        received, status, venue = renew(kind, trades, server=server, renew_s=0.2)
+        (connection,) = status.connections
+        assert received.missing == 0
+        assert connection.connects > 2
+        assert connection.errors == {}
+        assert connection.down_s == 0
+        assert venue.visits[0].close_code == 1000
+
+    @pytest.mark.parametrize("kind", ["binance", "binance-usdm", "bitstamp"])
+    def test_an_announced_restart_costs_nothing(self, kind):
+        trades = made_trades(kind, 1000, symbols=symbols_of(kind))
+        server = {"rate_per_s": 1000, "held": True}
+        announced = Announce(at=AT)
+        received, status, venue = renew(kind, trades, announced, server=server)
+        (connection,) = status.connections
+        assert received.missing == 0
+        assert (connection.connects, connection.errors) == (2, {})
+        # The new one was open before the old one was closed.
+        assert set(venue.visits[1].sent) & set(venue.visits[0].sent)
+
+    def test_a_replacement_that_fails_changes_nothing(self):
+        kind = "binance"
+        trades = made_trades(kind, 1000, symbols=symbols_of(kind))
+        faults = [Announce(at=AT), Upgrade(first=1, count=3, status=503)]
+        server = {"rate_per_s": 1000, "held": True}
+        received, status, _ = renew(kind, trades, *faults, server=server)
+        (connection,) = status.connections
+        assert received.missing == 0
+        assert connection.errors == {"HTTP 503": 3}
+        assert connection.connects == 2
+
+
+def renew(kind, trades, *faults, server, **ends):
+    """Feed a market with a pace of its own to its end."""
+    with VenueServer(kind, trades, faults=faults, **server) as venue:
+        source = live(kind, venue, **ends)
+        received = run_from_the_start(source, venue, trades)
+    check_order(received, trades)
+    return received, source.status(), venue
+
+
+def run_from_the_start(source, venue, trades):
+    """Let a market go on once it is subscribed to, and take all of it."""
+    symbols = {trade.symbol for trade in trades}
+
+    def is_done(received):
+        if venue.visits and venue.visits[0].symbols == symbols:
+            venue.release()
+        return received.told >= len(trades)
+
+    return receive(source, is_done)
+
+
+def check_order(received, trades):
+    """Check that each ticker's trades are those that happened, in order."""
+    for symbol in {trade.symbol for trade in trades}:
+        ids = [trade.seq for trade in received.trades if trade.symbol == symbol]
+        assert ids == [trade.seq for trade in trades if trade.symbol == symbol]
+
+
+class TestIdsThatDoNotCount:
+    def test_after_a_lost_connection_what_the_venue_has_is_fetched_first(self):
+        kind = "binance-usdm"
+        trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
+        with VenueServer(kind, trades, faults=[Reset(at=AT, missed=30)]) as venue:
+            source = live(kind, venue)
+            received = receive(source, lambda r: len(r.trades) >= COUNT)
+        check(received, trades)
+        assert received.backfilled == 30
+
+    def test_without_ids_what_a_venue_repeats_is_told_by_its_time(self):
+        kind = "kraken-v1"
+        trades = made_trades(kind, COUNT)
+        with VenueServer(
+            kind, trades, faults=[Reset(at=AT)], happened=20, heartbeat_s=0.05
+        ) as venue:
+            source = live(kind, venue, symbols=["BTC-USD"])
+            received = receive(source, lambda r: len(r.trades) >= COUNT - 20)
+        times = [t.event_us for t in received.trades]
+        assert times == [t.event_us for t in trades[20:]]
+
+
+@needs_recordings
+@pytest.mark.parametrize("kind", ["binance", "coinbase", "coinbase-advanced"])
+@pytest.mark.parametrize("fault", [Reset(at=40, missed=20), Drop(at=40, messages=5)])
+def test_recorded_markets_come_whole(kind, fault):
+    trades = recorded_trades(kind)[:1000]
+    symbols = sorted({trade.symbol for trade in trades})
+    received, _, _ = play(kind, fault, trades=trades, symbols=symbols)
+    assert received.missing == 0

@@ -1,0 +1,103 @@
+"""What of the feeds' status a person hears of, and how often."""
+
+from msgspec.structs import replace
+
+from penstock.drivers.live import ConnectionStatus, SourceStatus, TickerStatus
+from penstock.entrypoints.cli.watch import Notices
+
+CONNECTION = ConnectionStatus(
+    name="kraken",
+    feed="kraken",
+    host="ws.kraken.com",
+    symbols=("BTC-USD",),
+    state="live",
+    frame_age_s=0.1,
+    connects=1,
+    down_s=0.0,
+    messages=10,
+    missed=0,
+    repeated=0,
+    unreadable=0,
+    errors={},
+    refused={},
+    last_error="",
+)
+TICKER = TickerStatus(
+    ticker="kraken:BTC-USD",
+    trade_age_s=1.0,
+    is_stale=False,
+    trades=5,
+    backfilled=0,
+    gaps=0,
+    missing=0,
+    duplicates=0,
+    held=0,
+    latency_p50_us=1,
+    latency_p99_us=2,
+)
+
+
+def told(*changes):
+    """What is said of a connection and a ticker as they change."""
+    notices = Notices()
+    return [
+        list(
+            notices.of(
+                SourceStatus(
+                    connections=(replace(CONNECTION, **change.get("connection", {})),),
+                    tickers=(replace(TICKER, **change.get("ticker", {})),),
+                    queued=0,
+                    max_queued=0,
+                    pauses=0,
+                    requests=0,
+                    request_errors={},
+                )
+            )
+        )
+        for change in changes
+    ]
+
+
+def connection(**changes):
+    return {"connection": changes}
+
+
+def ticker(**changes):
+    return {"ticker": changes}
+
+
+def test_all_being_well_nothing_is_said():
+    assert told({}, {}) == [[], []]
+
+
+def test_a_refused_symbol_is_told_once():
+    refused = connection(refused={"FOO-USD": "no such pair"})
+    assert told(refused, refused) == [["kraken refused FOO-USD: no such pair"], []]
+
+
+def test_a_connection_that_is_lost_is_told_and_its_return():
+    lost = connection(state="connecting", last_error="reset")
+    down = "kraken at ws.kraken.com is not connected: reset"
+    back = "kraken is connected again"
+    assert told({}, lost, lost, {}, lost) == [[], [down], [], [back], [down]]
+
+
+def test_a_connection_that_is_being_made_is_not_told_before_it_failed():
+    begun = connection(state="connecting", connects=0)
+    assert told(begun, {}) == [[], []]
+
+
+def test_each_gap_that_stays_is_told_with_its_size():
+    gaps = ticker(missing=3), ticker(missing=3), ticker(missing=4)
+    for_good = "missing for good"
+    assert told(*gaps) == [
+        [f"kraken:BTC-USD: 3 trades {for_good}"],
+        [],
+        [f"kraken:BTC-USD: 1 trade {for_good}"],
+    ]
+
+
+def test_a_quiet_ticker_is_told_each_time_that_it_becomes_so():
+    quiet = ticker(is_stale=True)
+    said = ["kraken:BTC-USD: no trade for a while"]
+    assert told({}, quiet, quiet, {}, quiet) == [[], said, [], [], said]

@@ -1,0 +1,55 @@
+"""From settings to sources: which symbols of which, at which address."""
+
+import pytest
+
+from penstock.config import SourceSettings
+from penstock.drivers.live import ENDPOINTS
+from penstock.drivers.poller import PRICES
+from penstock.entrypoints.sources import open_live, symbols_by_source
+from penstock.errors import SourceError
+from penstock.feeds import FEEDS
+from penstock.feeds.names import POLLED
+
+
+def wanted(kinds, symbols):
+    return symbols_by_source(SourceSettings(kinds=kinds, symbols=symbols))
+
+
+def test_every_name_has_an_address():
+    assert set(FEEDS) == set(ENDPOINTS)
+    assert set(POLLED) == set(PRICES)
+
+
+def test_a_symbol_is_for_every_source_or_for_the_one_that_it_names():
+    kinds = ("coinbase", "kraken-v1", "ccxt:okx")
+    symbols = ("BTC-USD", "kraken:ETH-EUR", "okx:A-B", "ccxt:okx:C-D")
+    assert wanted(kinds, symbols) == {
+        "coinbase": ["BTC-USD"],
+        "kraken-v1": ["BTC-USD", "ETH-EUR"],
+        "ccxt:okx": ["BTC-USD", "A-B", "C-D"],
+    }
+
+
+def test_a_symbol_that_is_wanted_twice_is_asked_for_once():
+    assert wanted(("kraken",), ("A-B", "kraken:A-B")) == {"kraken": ["A-B"]}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "symbols", "message"),
+    [
+        (("kraken",), (), "source 'kraken' needs a symbol: pass --symbol"),
+        (("kraken", "coinbase"), ("kraken:A-B",), "source 'coinbase' needs a symbol"),
+        (("kraken",), ("A-B", "okx:A-B"), "'okx:A-B' is for none of the sources: kr"),
+    ],
+)
+def test_sources_without_a_symbol_and_symbols_without_a_source_are_refused(
+    kinds, symbols, message
+):
+    with pytest.raises(SourceError, match=message):
+        wanted(kinds, symbols)
+
+
+def test_a_feed_whose_past_trades_are_nowhere_takes_no_address_for_them():
+    settings = SourceSettings(rest={"bitstamp": "http://a"})
+    with pytest.raises(SourceError, match=r"\[source.rest\] bitstamp: its missing"):
+        open_live(settings, {"bitstamp": ["BTC-USD"]}, {})
