@@ -66,7 +66,7 @@ class TestFaults:
 
     def test_where_that_takes_too_long_the_gap_is_marked(self, kind):
         limit = Status(status=418, headers={"Retry-After": "3600"})
-        timing = replace(QUICK, patience_s=0.5)
+        timing = replace(QUICK, patience_s=0.3)
         received, status, venue = play(kind, Drop(at=AT), limit, timing=timing)
         (lost,) = venue.visits[0].dropped
         (marked,) = (trade for trade in received.trades if trade.gap)
@@ -84,7 +84,7 @@ class TestFaults:
         # Some of the dropped ones come, and then no more.
         pages = PartialPage(times=1, keep=3)
         nothing = Status(at=1, times=10**6, status=404)
-        timing = replace(QUICK, patience_s=0.5)
+        timing = replace(QUICK, patience_s=0.3)
         faults = [Drop(at=AT, messages=10), pages, nothing]
         received, _, venue = play(kind, *faults, timing=timing)
         assert received.backfilled <= 3

@@ -70,7 +70,7 @@ class TestLostConnections:
             assert received.backfilled in (28, 30)
 
     def test_what_cannot_be_had_is_marked(self, kind):
-        timing = replace(QUICK, patience_s=0.5)
+        timing = replace(QUICK, patience_s=0.3)
         faults = [Reset(at=AT, missed=350), NO_REST]
         received, status, _ = play(kind, *faults, timing=timing)
         assert received.backfilled == 0
@@ -81,11 +81,11 @@ class TestLostConnections:
         assert status.request_errors["HTTP 503"] > 0
 
     def test_a_venue_that_is_down_is_tried_until_it_is_back(self, kind):
-        received, status, _ = play(kind, Down(at=AT, for_s=0.5, missed=10))
+        received, status, _ = play(kind, Down(at=AT, for_s=0.3, missed=10))
         (connection,) = status.connections
         assert received.missing == 0
         assert connection.errors["refused"] > 1
-        assert connection.down_s > 0.4
+        assert connection.down_s > 0.2
 
     def test_a_handshake_that_fails_is_repeated(self, kind):
         received, status, venue = play(kind, Upgrade(count=2, status=503))
@@ -112,7 +112,7 @@ class TestMessages:
         assert status.connections[0].connects == 1
 
     def test_dropped_messages_that_cannot_be_fetched_are_marked(self, kind):
-        timing = replace(QUICK, patience_s=0.5)
+        timing = replace(QUICK, patience_s=0.3)
         faults = [Drop(at=AT, messages=4), NO_REST]
         received, status, venue = play(kind, *faults, timing=timing)
         lost = {(t.ticker, t.seq) for t in venue.visits[0].dropped}
@@ -295,7 +295,7 @@ class TestRenewal:
 
     @pytest.mark.parametrize("kind", ["binance", "binance-usdm", "bitstamp"])
     def test_an_announced_restart_costs_nothing(self, kind):
-        trades = made_trades(kind, 1000, symbols=symbols_of(kind))
+        trades = made_trades(kind, 600, symbols=symbols_of(kind))
         server = {"rate_per_s": 1000, "held": True}
         announced = Announce(at=AT)
         received, status, venue = renew(kind, trades, announced, server=server)
@@ -307,7 +307,7 @@ class TestRenewal:
 
     def test_a_replacement_that_fails_changes_nothing(self):
         kind = "binance"
-        trades = made_trades(kind, 1000, symbols=symbols_of(kind))
+        trades = made_trades(kind, 600, symbols=symbols_of(kind))
         faults = [Announce(at=AT), Upgrade(first=1, count=3, status=503)]
         server = {"rate_per_s": 1000, "held": True}
         received, status, _ = renew(kind, trades, *faults, server=server)

@@ -93,8 +93,7 @@ class TestOrder:
         assert seqs(keeper.take(5, 8, 7)) == [5]
         assert keeper.after(0.5) == []
         assert seqs(keeper.take(6)) == [6, 7, 8]
-        assert keeper.after(20) == []
-        assert keeper.wanted() == []
+        assert (keeper.after(20), keeper.wanted()) == ([], [])
 
     def test_a_waiting_ticker_holds_up_no_other(self):
         keeper = Keeper()

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from penstock import __version__
 from penstock.drivers.live.backfill import Backfill
 from penstock.drivers.live.connection import Connection
 from penstock.drivers.live.endpoints import ENDPOINTS, Endpoint, Timing
@@ -175,7 +176,9 @@ class LiveSource:
         tls = self._tls or ssl.create_default_context()
         timing = self._timing
         async with httpx.AsyncClient(
-            verify=tls, timeout=timing.request_s, headers={"User-Agent": "penstock"}
+            verify=tls,
+            timeout=timing.request_s,
+            headers={"User-Agent": f"penstock/{__version__}"},
         ) as client:
             flow = self._connect_parts(client, tls)
             tasks = [asyncio.create_task(c.run()) for c in self._connections]
