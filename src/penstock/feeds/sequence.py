@@ -9,10 +9,10 @@ from msgspec.structs import replace as _replace
 
 from penstock.model import Trade
 
-__all__ = ["Sequencer"]
+__all__ = ["NUMBERS_PER_US", "Sequencer"]
 
 # Room for this many trades in one microsecond before they spill into the next.
-_RANKS = 1024
+NUMBERS_PER_US = 1024
 
 
 class Sequencer:
@@ -90,10 +90,10 @@ class _Track:
 
     def number(self, event_us: int) -> int:
         """Return the next number of a trade that its venue does not number."""
-        seq = event_us * _RANKS
+        seq = event_us * NUMBERS_PER_US
         if self.begins:
             self.begins = False
-            if event_us < self._given // _RANKS:
+            if event_us < self._given // NUMBERS_PER_US:
                 self._given = 0
         if seq <= self._given:
             seq = self._given + 1

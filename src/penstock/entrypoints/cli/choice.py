@@ -15,6 +15,7 @@ from penstock.config import TABLES, Settings, SourceSettings
 from penstock.entrypoints.cli.options import typed
 from penstock.entrypoints.worker import SourceBatch
 from penstock.errors import SourceError
+from penstock.feeds.sequence import NUMBERS_PER_US
 from penstock.feeds.simulated import SYMBOLS, SimulatedMarket
 from penstock.local import LocalStore
 from penstock.units import duration_us, within
@@ -40,9 +41,6 @@ FEEDS_FILE = "feeds.json"
 _KEYS, _DEFAULT = TABLES["source"], SourceSettings()
 _VENUE = "simulated:"
 _BATCH_TRADES = 500
-# A trade's number, where its venue gives none, is at least its time in microseconds
-# times this.
-_NUMBERS_PER_US = 1024
 
 
 def _read_seed(value: object) -> int:
@@ -193,7 +191,7 @@ def simulated_start_us(store: LocalStore, now_us: int) -> int:
     """
     marks = store.stream.marks().items()
     newest = max((n for key, n in marks if key.startswith(_VENUE)), default=0)
-    return max(now_us, newest // _NUMBERS_PER_US + 1)
+    return max(now_us, newest // NUMBERS_PER_US + 1)
 
 
 def simulated_batches(source: SourceSettings, start_us: int) -> Iterator[SourceBatch]:

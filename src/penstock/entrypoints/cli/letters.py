@@ -33,7 +33,7 @@ from penstock.entrypoints.cli.words import counted, date_time
 from penstock.entrypoints.cli.work import Work
 from penstock.errors import BadRecordError, ConfigError
 from penstock.feeds.base import excerpt
-from penstock.feeds.sequence import Sequencer
+from penstock.feeds.sequence import NUMBERS_PER_US, Sequencer
 from penstock.local import LocalStore, read_local
 from penstock.model import DeadLetter, TickerState, Trade
 
@@ -48,7 +48,6 @@ _COLUMNS = (
 _OTHERS = (Column("ID"), Column("Reason", width=24, wraps=True))
 _CHUNK = 1000  # letters that share one wait for the disk
 _STAYED = 1  # the exit code
-_NUMBERS_PER_US = 1024  # see `Sequencer`
 
 _Show = Annotated[
     str | None,
@@ -226,7 +225,7 @@ def _check_numbers(trade: Trade, states: Mapping[str, TickerState]) -> None:
     # A number made from the time is far above all that a venue gives, so that every
     # later trade of the ticker would look like one that is known.
     state = states.get(trade.ticker)
-    if state is not None and state.last_seq < state.last_us * _NUMBERS_PER_US:
+    if state is not None and state.last_seq < state.last_us * NUMBERS_PER_US:
         raise BadRecordError(
             f"no seq, and the venue numbers {trade.ticker}: its place is not known"
         )
