@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs/reference/configuration.md").read_text()
 EXAMPLE = ROOT / "examples/penstock.toml"
 HEADING = re.compile(r"^## \[*(.+?)\]*$", re.MULTILINE)
 ROW = re.compile(r"^\| `(\w+)` \| .+? \| `?(.+?)`? \| .+ \|$", re.MULTILINE)
+ARRAYS = ("alerts", "lookups")
 FENCE = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,7 +46,7 @@ def test_page_has_every_table_and_key_in_the_order_of_the_code():
         (table, key, default)
         for table, keys in DOCUMENTED.items()
         for key, default in keys.items()
-        if table != "alerts" and default != "none"
+        if table not in ARRAYS and default != "none"
     ],
 )
 def test_setting_a_key_to_its_documented_default_changes_nothing(table, key, default):
@@ -62,13 +63,13 @@ def test_documented_defaults_of_alerts_are_those_of_rules_without_them():
     assert written == parse(below, "page")
 
 
-def test_keys_without_a_default_are_the_conditions_and_the_stop_loss():
+def test_keys_without_a_default_are_known():
     assert [
         key
         for keys in DOCUMENTED.values()
         for key, default in keys.items()
         if default == "none"
-    ] == ["below", "drop", "stop_loss"]
+    ] == ["below", "drop", "stop_loss", "table", "key", "into"]
     assert Settings().rules.strategy.stop_loss is None
 
 
@@ -96,11 +97,16 @@ def test_example_loads_to_the_defaults_and_the_two_sample_alerts():
 
 
 def test_example_has_every_key_of_every_table():
-    document = tomllib.loads(EXAMPLE.read_text().replace("# stop_loss", "stop_loss"))
+    example = EXAMPLE.read_text().replace("# stop_loss", "stop_loss")
+    for line in ("[[lookups]]", "table", "key", "into", "ttl"):
+        example = example.replace(f"# {line} ", f"{line} ")
+    document = tomllib.loads(example)
+    (lookup,) = document.pop("lookups")
+    assert lookup.keys() == TABLES["lookups"].keys()
     below, drop = document.pop("alerts")
     tables = {name: t for name, t in document.items() if isinstance(t, dict)}
     assert {name: list(keys) for name, keys in tables.items()} == {
-        name: list(keys) for name, keys in TABLES.items() if name != "alerts"
+        name: list(keys) for name, keys in TABLES.items() if name not in ARRAYS
     }
     assert {**below, **drop}.keys() == TABLES["alerts"].keys()
     assert document.keys() - tables.keys() == TOP_LEVEL.keys()

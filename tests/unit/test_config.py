@@ -15,6 +15,8 @@ from penstock.config import (
     TABLES,
     TOP_LEVEL,
     ArchiveSettings,
+    AwsSettings,
+    LookupRule,
     Settings,
     SourceSettings,
     StreamSettings,
@@ -69,6 +71,21 @@ resolution = "tick"
 enabled = false
 interval = "1m"
 max_bytes = 1000000
+[[lookups]]
+table = "users"
+key = "user_id"
+into = "user"
+ttl = "1m"
+[aws]
+environment = "prod"
+region = "eu-west-3"
+endpoint = "http://127.0.0.1:4566"
+stream = "s"
+history_table = "hhh"
+state_table = "ttt"
+positions_table = "ppp"
+bucket = "bbb"
+topic_arn = "arn:aws:sns:eu-west-3:123456789012:t"
 """
 
 
@@ -106,6 +123,20 @@ def test_every_key_fills_its_own_field():
         archive=ArchiveSettings(
             enabled=False, interval_us=60_000_000, max_bytes=1_000_000
         ),
+        lookups=(
+            LookupRule(table="users", key="user_id", into="user", ttl_us=60_000_000),
+        ),
+        aws=AwsSettings(
+            environment="prod",
+            region="eu-west-3",
+            endpoint="http://127.0.0.1:4566",
+            stream="s",
+            history_table="hhh",
+            state_table="ttt",
+            positions_table="ppp",
+            bucket="bbb",
+            topic_arn="arn:aws:sns:eu-west-3:123456789012:t",
+        ),
         rules=Rules(
             bar_us=15_000_000,
             history="tick",
@@ -129,6 +160,26 @@ def test_every_key_fills_its_own_field():
                 slippage_bps=Decimal(1),
             ),
         ),
+    )
+
+
+def test_names_on_aws_follow_from_the_environment_unless_given():
+    settings = parse('aws.environment = "test"\naws.stream = "mine"', "my.toml")
+    assert settings.aws.named() == AwsSettings(
+        environment="test",
+        stream="mine",
+        history_table="crypto-price-history-test",
+        state_table="crypto-price-state-test",
+        positions_table="crypto-positions-test",
+    )
+
+
+@pytest.mark.parametrize("missing", ["table", "key", "into"])
+def test_a_lookup_needs_its_table_key_and_field(missing):
+    keys = [f'{k} = "abc"' for k in ("table", "key", "into") if k != missing]
+    said = refusal("[[lookups]]\n" + "\n".join(keys))
+    assert said == (
+        f"my.toml: [lookups #1] must have table, key and into; {missing} missing."
     )
 
 

@@ -1,0 +1,1 @@
+"""Every port on AWS: Kinesis, DynamoDB, S3 and SNS."""
