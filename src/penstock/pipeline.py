@@ -232,7 +232,7 @@ def _decode(
 
 def _letter(record: Record, bad: BadLine) -> DeadLetter:
     return DeadLetter(
-        id=f"{record.shard}/{record.sequence_number}/{bad.line}",
+        id=f"{record.shard}/{record.sequence_number}/{record.first_line + bad.line}",
         key=record.key,
         reason=bad.reason,
         data=bad.data,

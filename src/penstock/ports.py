@@ -46,6 +46,9 @@ class Record(Struct, frozen=True, gc=False):
         key: Partition key.
         data: The bytes that were appended.
         arrival_us: When the stream accepted it.
+        first_line: How many lines of what the stream accepted stand before `data`: of
+            a record that was aggregated, each part is one of its own, and they share
+            the sequence number.
     """
 
     shard: str
@@ -53,6 +56,7 @@ class Record(Struct, frozen=True, gc=False):
     key: str
     data: bytes
     arrival_us: int
+    first_line: int = 0
 
 
 class Stream(Protocol):

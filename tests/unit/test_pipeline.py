@@ -235,6 +235,21 @@ def test_a_bad_line_is_kept_with_where_it_stood():
     assert second.reason.endswith("missing required field `venue`")
 
 
+def test_parts_of_one_stream_record_leave_letters_of_distinct_ids():
+    world = World()
+    parts = [
+        Record("shard-7", 42, BTC, b"x\ny\n", arrival_us=99),
+        Record("shard-7", 42, ETH, b"z\n", arrival_us=99, first_line=2),
+    ]
+    assert world.process(parts).dead_letters == 3
+    found = [(x.id, x.key) for x in world.ports.dead_letters.list()]
+    assert found == [
+        ("shard-7/42/0", BTC),
+        ("shard-7/42/1", BTC),
+        ("shard-7/42/2", ETH),
+    ]
+
+
 def test_bytes_under_a_key_without_trades_leave_letters_and_no_state():
     world = World()
     result = world.process([record(1, [], "no ticker", b"x\ny\n")])
