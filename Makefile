@@ -7,6 +7,7 @@ ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+INFRA := .venv-infra/.ready
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 # A tier of the tests is a folder of tests/ that holds any.
 TIERS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py)))))
@@ -28,7 +29,7 @@ install: $(READY) ## Set up .venv, and nothing else
 run: $(READY) ## Watch a simulated market; options: make run ARGS="--duration 1m"
 	@$(BIN)/penstock run $(ARGS)
 
-test: lint ## Run every check and every test
+test: lint $(INFRA) ## Run every check and every test
 	@$(BIN)/pytest $(ARGS)
 
 check: lint ## Run every check: format, lint, types, imports, lock file, docs
@@ -59,7 +60,7 @@ build: $(READY) ## Build the wheel and the source archive into dist/
 	$(BIN)/uv build
 
 clean: ## Remove what make has made: .venv, caches, dist/
-	rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-infra dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # uv comes with its hashes from .ci/uv.txt, everything else with theirs from uv.lock.
 $(READY): pyproject.toml uv.lock .ci/uv.txt
@@ -69,4 +70,9 @@ $(READY): pyproject.toml uv.lock .ci/uv.txt
 	@test -x $(BIN)/python || { echo "Setting up .venv, once: this takes a minute"; $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/uv.txt
 	@$(BIN)/uv sync --quiet --locked --all-extras --compile-bytecode
+	@touch $@
+
+# CDK, Node.js and the linters of templates: half a gigabyte that only infra/ needs.
+$(INFRA): pyproject.toml uv.lock $(READY)
+	@UV_PROJECT_ENVIRONMENT=.venv-infra $(BIN)/uv sync --quiet --locked --only-group infra
 	@touch $@
