@@ -1,27 +1,32 @@
 """Venues' protocols without I/O: frames in, trades and frames to send out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple, cast
 
 from penstock.errors import SourceError
 from penstock.feeds.base import BadFrameError, Feed, Frame, Notes
-from penstock.feeds.binance import BinanceFeed
-from penstock.feeds.bitstamp import BitstampFeed
-from penstock.feeds.coinbase import CoinbaseFeed
-from penstock.feeds.coinbase_advanced import CoinbaseAdvancedFeed
-from penstock.feeds.kraken import KrakenFeed
 
 __all__ = ["FEEDS", "BadFrameError", "Feed", "Frame", "Notes", "make_feed"]
 
-FEEDS: Mapping[str, Callable[[Sequence[str]], Feed]] = {
-    "binance": BinanceFeed,
-    "binance-usdm": partial(BinanceFeed, market="usdm"),
-    "bitstamp": BitstampFeed,
-    "coinbase": CoinbaseFeed,
-    "coinbase-advanced": CoinbaseAdvancedFeed,
-    "kraken": KrakenFeed,
-    "kraken-v1": partial(KrakenFeed, version=1),
+
+class _Place(NamedTuple):
+    # Where a feed is: modules are imported on first use, because a function that only
+    # reads the stream would otherwise wait for every venue's at its start.
+    module: str
+    class_name: str
+    arguments: Mapping[str, Any] = {}
+
+
+FEEDS: Mapping[str, _Place] = {
+    "binance": _Place("binance", "BinanceFeed"),
+    "binance-usdm": _Place("binance", "BinanceFeed", {"market": "usdm"}),
+    "bitstamp": _Place("bitstamp", "BitstampFeed"),
+    "coinbase": _Place("coinbase", "CoinbaseFeed"),
+    "coinbase-advanced": _Place("coinbase_advanced", "CoinbaseAdvancedFeed"),
+    "kraken": _Place("kraken", "KrakenFeed"),
+    "kraken-v1": _Place("kraken", "KrakenFeed", {"version": 1}),
 }
 
 
@@ -37,4 +42,6 @@ def make_feed(name: str, symbols: Sequence[str] = ()) -> Feed:
         raise SourceError(
             f"unknown feed {name!r}. {hint}Known feeds: {', '.join(FEEDS)}."
         )
-    return FEEDS[name](symbols)
+    place = FEEDS[name]
+    module = import_module(f"{__name__}.{place.module}")
+    return cast("Feed", getattr(module, place.class_name)(symbols, **place.arguments))
