@@ -1,12 +1,18 @@
-"""Settings -> a working pipeline: the one place where ports meet adapters."""
+"""Settings -> a working pipeline: the one place where ports meet adapters.
+
+Adapters are imported by who makes them, so that a function on AWS does not wait for
+SQLite at its start, nor a laptop for boto3.
+"""
 
 import time
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from penstock.config import Settings
-from penstock.local import Durability, LocalStore, open_local
-from penstock.local.archiver import Archiver
 from penstock.pipeline import Ports
+
+if TYPE_CHECKING:
+    from penstock.local import Durability, LocalStore
+    from penstock.local.archiver import Archiver
 
 __all__ = ["archiver_of", "clock_us", "open_store", "ports_of"]
 
@@ -16,13 +22,15 @@ def clock_us() -> int:
     return time.time_ns() // 1000
 
 
-def open_store(settings: Settings) -> LocalStore:
+def open_store(settings: Settings) -> "LocalStore":
     """Open the data directory for this process alone; close it, or use `with`.
 
     Raises:
         ConfigError: It is in use, cannot be written, or does not fit `settings`.
         UnavailableError: The disk is full or failed.
     """
+    from penstock.local import open_local  # noqa: PLC0415 (SQLite: see above)
+
     return open_local(
         settings.data_dir,
         shards=settings.stream.shards,
@@ -31,7 +39,7 @@ def open_store(settings: Settings) -> LocalStore:
     )
 
 
-def ports_of(store: LocalStore) -> Ports:
+def ports_of(store: "LocalStore") -> Ports:
     """Name the parts of a data directory as the pipeline knows them."""
     return Ports(
         states=store.states,
@@ -42,8 +50,10 @@ def ports_of(store: LocalStore) -> Ports:
     )
 
 
-def archiver_of(store: LocalStore, settings: Settings) -> Archiver:
+def archiver_of(store: "LocalStore", settings: Settings) -> "Archiver":
     """Make the writer of the data directory's archive."""
+    from penstock.local.archiver import Archiver  # noqa: PLC0415 (as above)
+
     return Archiver(
         store.stream,
         store.stream,
