@@ -25,7 +25,8 @@ from penstock.bootstrap import open_store
 from penstock.codec import encode_trade
 from penstock.config import Settings, StreamSettings
 from penstock.drivers.files import open_file
-from penstock.entrypoints.worker import SourceBatch, Worker
+from penstock.entrypoints.feeder import SourceBatch
+from penstock.entrypoints.worker import Worker
 from penstock.feeds.simulated import SimulatedMarket
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
@@ -51,7 +52,7 @@ def throughput(data_dir, batches):
 
     wall, cpu = time.perf_counter(), time.process_time()
     with open_store(settings) as store, Worker(store, settings, watch) as worker:
-        worker.feed(batches, contiguous=False)
+        worker.feeder.feed(batches, contiguous=False)
     seconds = time.perf_counter() - wall
     return {"trades": applied, "s": seconds, "cpu_s": time.process_time() - cpu}
 
@@ -112,7 +113,7 @@ def latency(data_dir, _, rate=1000, seconds=20):
 
         store.stream.append = timed
         with Worker(store, settings, watch) as worker:
-            worker.feed(batches(), contiguous=False)
+            worker.feeder.feed(batches(), contiguous=False)
     taken_ms.sort()
     marks = {p: taken_ms[int(len(taken_ms) * p / 100)] for p in (50, 99)}
     return {"p50_ms": marks[50], "p99_ms": marks[99], "max_ms": taken_ms[-1]}

@@ -11,7 +11,8 @@ from penstock.bootstrap import open_store
 from penstock.codec import decode_trade
 from penstock.config import Settings, StreamSettings
 from penstock.engine.rules import BelowRule, DropRule, Rules, StrategyRule
-from penstock.entrypoints.worker import PIPELINE, SourceBatch, Worker, finish_backlog
+from penstock.entrypoints.feeder import SourceBatch
+from penstock.entrypoints.worker import PIPELINE, Worker, finish_backlog
 from penstock.feeds.simulated import SimulatedMarket
 from penstock.layout import RAW_DATA, read_completed
 from penstock.local.archiver import CONSUMER
@@ -54,7 +55,7 @@ def run(wanted, trades, *, batch=1000):
     """Feed `trades` through a worker to the end; return the batch results."""
     results = []
     with open_store(wanted) as store, Worker(store, wanted, results.append) as worker:
-        worker.feed(in_batches(trades, batch), contiguous=False)
+        worker.feeder.feed(in_batches(trades, batch), contiguous=False)
     return results
 
 

@@ -9,9 +9,10 @@ import pytest
 from penstock.bootstrap import clock_us, open_store
 from penstock.config import SourceSettings
 from penstock.drivers.recorder import Packed, Recorder
+from penstock.entrypoints.feeder import SourceBatch
 from penstock.entrypoints.letters import letter_of
 from penstock.entrypoints.sources import open_live
-from penstock.entrypoints.worker import SourceBatch, Worker
+from penstock.entrypoints.worker import Worker
 from tests.commands import penstock, read_json, start
 from tests.embedded import check, dump, settings
 from tests.servers import (
@@ -271,7 +272,7 @@ def run_recorded(wanted, source, kind, symbols, recording):
                 live.stop()
 
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
-        worker.feed(batches(), contiguous=False)
+        worker.feeder.feed(batches(), contiguous=False)
     files.close()
 
 

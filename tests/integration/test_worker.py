@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.bootstrap import open_store
-from penstock.entrypoints.worker import SourceBatch, Worker
+from penstock.entrypoints.feeder import SourceBatch
+from penstock.entrypoints.worker import Worker
 from penstock.errors import BusyError, ConfigError
 from penstock.model import DeadLetter
 from tests.embedded import check, dump, in_batches, market, run, settings
@@ -42,7 +43,7 @@ def test_a_worker_that_stopped_early_is_made_up_for_by_the_next(tmp_path, refere
     wanted = settings(tmp_path)
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
         worker.patience_s = 0
-        worker.feed(in_batches(TRADES, 500), contiguous=False)
+        worker.feeder.feed(in_batches(TRADES, 500), contiguous=False)
     run(wanted, [])
     assert dump(wanted) == reference
 
@@ -53,12 +54,12 @@ def test_stop_ends_the_feed_and_loses_nothing_that_was_taken(tmp_path):
     def source(worker):
         for batch in in_batches(TRADES, 100):
             if len(taken) == 1000:
-                worker.stop()
+                worker.feeder.stop()
             taken.extend(batch.trades)
             yield batch
 
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
-        worker.feed(source(worker), contiguous=False)
+        worker.feeder.feed(source(worker), contiguous=False)
     kept = sum(len(trades) for trades in dump(wanted)["archive"].values())
     assert kept == len(taken) == 1100
 
@@ -69,10 +70,9 @@ def test_what_a_source_could_not_read_becomes_a_dead_letter(tmp_path):
         id="a.csv:2", key="", reason="no price", data=b"x", arrival_us=0, version="0"
     )
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
-        worker.feed(
-            [SourceBatch([], [letter]), SourceBatch([], [letter])], contiguous=True
-        )
-        assert worker.dead_letters == 2
+        batches = (SourceBatch([], [letter]) for _ in range(2))
+        worker.feeder.feed(batches, contiguous=True)
+        assert worker.feeder.unread == 2
     assert dump(wanted)["dead letters"] == [("a.csv:2", b"x")]
 
 
@@ -93,18 +93,18 @@ def test_sources_of_one_run_that_share_a_moment_are_numbered_on(tmp_path):
     sharing = [replace(t, event_us=moment, symbol="BTC-USD") for t in rest[:3]]
     first = [*first, replace(sharing[0], price=1.0)]
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
-        worker.feed([SourceBatch(first)], contiguous=False)
-        worker.feed([SourceBatch(sharing)], contiguous=False)
-        assert worker.duplicates == 0
-        worker.feed([SourceBatch(first)], contiguous=False)
-        assert worker.duplicates == 2001
+        worker.feeder.feed(in_batches(first, 1000), contiguous=False)
+        worker.feeder.feed(in_batches(sharing, 10), contiguous=False)
+        assert worker.feeder.duplicates == 0
+        worker.feeder.feed(in_batches(first, 1000), contiguous=False)
+        assert worker.feeder.duplicates == 2001
 
 
 def test_what_waits_is_processed_under_the_rules_it_was_appended_under(tmp_path):
     wanted = settings(tmp_path)
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
         worker.patience_s = 0
-        worker.feed(in_batches(TRADES, 500), contiguous=False)
+        worker.feeder.feed(in_batches(TRADES, 500), contiguous=False)
     others = replace(wanted, rules=replace(wanted.rules, bar_us=300_000_000))
     run(others, [])
     assert check(others).difference is None

@@ -27,7 +27,8 @@ import sys, time
 from msgspec.structs import replace
 from penstock.bootstrap import open_store
 from penstock.drivers.files import open_file
-from penstock.entrypoints.worker import SourceBatch, Worker
+from penstock.entrypoints.feeder import SourceBatch
+from penstock.entrypoints.worker import Worker
 from tests.embedded import settings
 
 def in_pieces(source):
@@ -40,7 +41,7 @@ wanted = settings(sys.argv[2])
 wanted = replace(wanted, archive=replace(wanted.archive, max_bytes=100_000))
 with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
     with open_file(sys.argv[1]) as source:
-        worker.feed(in_pieces(source), contiguous=False)
+        worker.feeder.feed(in_pieces(source), contiguous=False)
 """
 
 

@@ -18,7 +18,7 @@ import asyncio
 import importlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
@@ -147,14 +147,14 @@ class CcxtSource:
         self._last_error = ""
         self._was_reached = False
         self._error: Exception | None = None
-        # No event: see `Worker.stop`.
+        # No event: see `Feeder.stop`.
         self._stopping = self._is_done = False
 
     def stop(self) -> None:
         """End `batches` soon, after what was received; safe in a signal handler."""
         self._stopping = True
 
-    def batches(self) -> Iterator[LiveBatch]:
+    def batches(self) -> Generator[LiveBatch, None, None]:
         """Watch, and yield what comes; at least every 50 ms, if only empty batches.
 
         Raises:

@@ -5,7 +5,7 @@ Both become what a live source is: see `sources.Source`.
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from penstock.bootstrap import clock_us
 from penstock.config import SourceSettings
@@ -100,7 +100,7 @@ class Polled:
         """See `Source.stop`."""
         self._poller.stop()
 
-    def batches(self) -> Iterator[LiveBatch]:
+    def batches(self) -> Generator[LiveBatch, None, None]:
         """See `Source.batches`."""
         with self._poller as poller:
             for poll in poller.poll_every(self._symbols, self._interval_s):
@@ -156,7 +156,7 @@ class Watched:
         """See `Source.stop`."""
         self._source.stop()
 
-    def batches(self) -> Iterator[LiveBatch]:
+    def batches(self) -> Generator[LiveBatch, None, None]:
         """See `Source.batches`."""
         for batch in self._source.batches():
             if batch.trades:

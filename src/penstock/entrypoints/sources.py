@@ -1,12 +1,13 @@
-"""From the settings to trades: every source as batches that a worker can be fed.
+"""From the settings to trades: every source as batches that a feeder can be fed.
 
 A websocket, prices over REST, ccxt and any number of these side by side come out the
 same: batches until `stop`, at least some every second, and a status for who asks.
 Needs the extra `live` for all but the simulated market.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import closing
 from queue import Empty, Full, Queue
 from threading import Thread
 from typing import Protocol
@@ -23,8 +24,8 @@ from penstock.drivers.live import (
 )
 from penstock.drivers.live.line import Tap
 from penstock.entrypoints.counted import Polled, Watched
+from penstock.entrypoints.feeder import SourceBatch
 from penstock.entrypoints.letters import letter_of
-from penstock.entrypoints.worker import SourceBatch
 from penstock.errors import SourceError
 from penstock.feeds import FEEDS, make_feed
 from penstock.feeds.names import CCXT, POLLED
@@ -45,7 +46,7 @@ _TURN_S = 0.05
 class Source(Protocol):
     """Trades as they happen."""
 
-    def batches(self) -> Iterator[LiveBatch]:
+    def batches(self) -> Generator[LiveBatch, None, None]:
         """Yield what comes, until `stop` and after it what was received.
 
         Raises:
@@ -133,10 +134,11 @@ def status_of(source: Source) -> SourceStatus:
         return source.status()
 
 
-def as_batches(source: Source) -> Iterator[SourceBatch]:
-    """Give a source's batches to a worker, what is unreadable as dead letters."""
-    for batch in source.batches():
-        yield SourceBatch(batch.trades, [letter_of(item) for item in batch.bad])
+def as_batches(source: Source) -> Generator[SourceBatch, None, None]:
+    """Give a source's batches to a feeder, what is unreadable as dead letters."""
+    with closing(source.batches()) as batches:
+        for batch in batches:
+            yield SourceBatch(batch.trades, [letter_of(item) for item in batch.bad])
 
 
 def _venue_of(kind: str) -> str:
@@ -178,7 +180,7 @@ class _Together:
         for source in self._sources:
             source.stop()
 
-    def batches(self) -> Iterator[LiveBatch]:
+    def batches(self) -> Generator[LiveBatch, None, None]:
         """See `Source.batches`."""
         threads = [Thread(target=self._pump, args=(s,)) for s in self._sources]
         for thread in threads:

@@ -12,7 +12,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StatusTimeoutError
 from contextlib import suppress
@@ -93,14 +93,14 @@ class LiveSource:
         self._backfill: Backfill | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
-        # No event: see `Worker.stop`.
+        # No event: see `Feeder.stop`.
         self._stopping = self._is_done = False
 
     def stop(self) -> None:
         """End `batches` soon, after what was received; safe in a signal handler."""
         self._stopping = True
 
-    def batches(self) -> Iterator[LiveBatch]:
+    def batches(self) -> Generator[LiveBatch, None, None]:
         """Connect, and yield what comes; at least every 50 ms, if only empty batches.
 
         Ends after `stop`, when all that was received was yielded.  Once any venue was

@@ -3,7 +3,7 @@
 Opens nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
 from itertools import islice
 from math import isfinite
 from typing import Annotated, Any
@@ -13,11 +13,10 @@ from msgspec.structs import replace
 
 from penstock.config import TABLES, Settings, SourceSettings
 from penstock.entrypoints.cli.options import typed
-from penstock.entrypoints.worker import SourceBatch
+from penstock.entrypoints.feeder import SourceBatch
 from penstock.errors import SourceError
 from penstock.feeds.sequence import NUMBERS_PER_US
 from penstock.feeds.simulated import SYMBOLS, SimulatedMarket
-from penstock.local import LocalStore
 from penstock.units import duration_us, within
 
 __all__ = [
@@ -183,18 +182,19 @@ def import_live(source: SourceSettings) -> None:
     symbols_by_source(source)
 
 
-def simulated_start_us(store: LocalStore, now_us: int) -> int:
-    """Return where the simulated market goes on.
+def simulated_start_us(marks: Mapping[str, int], now_us: int) -> int:
+    """Return where the simulated market goes on, after what the stream holds.
 
     One that ran faster than the clock goes on from where it was: what comes before
     would look like trades that are known.
     """
-    marks = store.stream.marks().items()
-    newest = max((n for key, n in marks if key.startswith(_VENUE)), default=0)
+    newest = max((n for key, n in marks.items() if key.startswith(_VENUE)), default=0)
     return max(now_us, newest // NUMBERS_PER_US + 1)
 
 
-def simulated_batches(source: SourceSettings, start_us: int) -> Iterator[SourceBatch]:
+def simulated_batches(
+    source: SourceSettings, start_us: int
+) -> Generator[SourceBatch, None, None]:
     """Yield the simulated market, without end."""
     usual = _DEFAULT.rate_per_s
     market = SimulatedMarket(

@@ -4,11 +4,11 @@ Says what it does in lines of JSON on standard output.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from math import isfinite
 from pathlib import Path
 from threading import Event, Thread
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -37,14 +37,16 @@ from penstock.entrypoints.cli.options import (
     read_settings,
 )
 from penstock.entrypoints.cli.output import say
-from penstock.entrypoints.cli.work import Work
-from penstock.errors import ConfigError, PenstockError
-from penstock.local import LocalStore
+from penstock.entrypoints.cli.stopping import Stopper
+from penstock.entrypoints.feeder import Feeder
+from penstock.entrypoints.worker import adopt_rules, trim_log
+from penstock.errors import ConfigError, PenstockError, UnavailableError
+from penstock.ports import DeadLetters, Stream
 
 __all__ = ["commands"]
 
 _TICK_S = 1.0
-_REPORT_S = 60
+_MINUTE = 60  # ticks
 
 _To = Annotated[
     str,
@@ -103,19 +105,20 @@ def produce(
         rate=rate,
         seed=seed,
     )
-    after_s = None if duration is None else duration / 1e6
     if is_simulated(settings.source):
         produce_from = _simulated
     else:
         import_live(settings.source)
         produce_from = _live
     try:
-        with open_store(settings) as store:
-            work = Work(store, settings)
+        with _STREAMS[to](settings) as target:
+            feeder = Feeder(target.stream, target.dead_letters, settings.stream)
             kinds = list(settings.source.kinds)
             _log("info", "started", {"to": to, "sources": kinds})
-            produce_from(store, settings, work, _Pulse(work, health_file), after_s)
-            _log("info", "stopped", _counts(work))
+            pulse = _Pulse(feeder, target.chore, health_file)
+            after_s = None if duration is None else duration / 1e6
+            produce_from(settings, target.stream, feeder, pulse, after_s)
+            _log("info", "stopped", _counts(feeder))
     except PenstockError as e:
         _log("error", "failed", {"message": str(e)})
         raise
@@ -127,26 +130,65 @@ def _check_stream(to: str) -> None:
             "--to kinesis is not in this version: it comes with the adapters of AWS. "
             "Pass --to local."
         )
-    if to != "local":
-        raise ConfigError(f"--to must be local; found {to!r}.")
+    if to not in _STREAMS:
+        raise ConfigError(f"--to must be {' or '.join(_STREAMS)}; found {to!r}.")
+
+
+class _Target(NamedTuple):
+    """Where trades go.
+
+    Attributes:
+        stream: The log.
+        dead_letters: For what the sources could not read.
+        chore: What is to be done every minute; raises UnavailableError.
+    """
+
+    stream: Stream
+    dead_letters: DeadLetters
+    chore: Callable[[], None]
+
+
+@contextmanager
+def _local(settings: Settings) -> Iterator[_Target]:
+    with open_store(settings) as store:
+        adopt_rules(store, settings.rules, lambda _: None)
+        yield _Target(
+            store.stream, store.dead_letters, lambda: trim_log(store, settings)
+        )
+
+
+_STREAMS: Mapping[str, Callable[[Settings], AbstractContextManager[_Target]]] = {
+    "local": _local
+}
 
 
 class _Pulse:
-    """What is done each second: the health file, and the counts every minute."""
+    """What is done each second, and each minute: the health file, counts, a chore."""
 
-    def __init__(self, work: Work, health_file: Path | None) -> None:
-        self._work, self._health_file = work, health_file
+    def __init__(
+        self, feeder: Feeder, chore: Callable[[], None], health_file: Path | None
+    ) -> None:
+        self._feeder, self._chore, self._health_file = feeder, chore, health_file
         self._appended = self._beats = 0
 
     def beat(self, *, is_live: bool) -> None:
         """Do it; `is_live` says that a venue is connected, even if nothing trades."""
-        appended = self._work.worker.appended
+        appended = self._feeder.appended
         if self._health_file and (is_live or appended > self._appended):
             _touch(self._health_file)
         self._appended = appended
+        if self._beats % _MINUTE == 0:
+            self._do_chore()
         self._beats += 1
-        if self._beats % _REPORT_S == 0:
-            _log("info", "counts", _counts(self._work))
+        if self._beats % _MINUTE == 0:
+            _log("info", "counts", _counts(self._feeder))
+
+    def _do_chore(self) -> None:
+        try:
+            self._chore()
+        except UnavailableError as e:
+            # The next minute tries again; if it is serious, nothing can be appended.
+            _log("warning", "chore", {"message": str(e)})
 
 
 def _touch(path: Path) -> None:
@@ -158,30 +200,29 @@ def _touch(path: Path) -> None:
 
 
 def _simulated(
-    store: LocalStore,
     settings: Settings,
-    work: Work,
+    stream: Stream,
+    feeder: Feeder,
     pulse: _Pulse,
     after_s: float | None,
 ) -> None:
     (settings.data_dir / FEEDS_FILE).unlink(missing_ok=True)  # of an earlier run
     source = settings.source
     with (
-        work.stoppable(after_s=after_s),
+        Stopper().calls(feeder.stop, after_s=after_s),
         _each_second(lambda: pulse.beat(is_live=False)),
     ):
-        # The worker is not entered: it appends, and nobody processes.
-        work.worker.feed(
-            simulated_batches(source, simulated_start_us(store, clock_us())),
+        feeder.feed(
+            simulated_batches(source, simulated_start_us(stream.marks(), clock_us())),
             contiguous=False,
             pace=Pace(1) if isfinite(source.rate_per_s) else None,
         )
 
 
 def _live(
-    store: LocalStore,
     settings: Settings,
-    work: Work,
+    stream: Stream,
+    feeder: Feeder,
     pulse: _Pulse,
     after_s: float | None,
 ) -> None:
@@ -193,9 +234,9 @@ def _live(
         open_source,
     )
 
-    source = open_source(settings.source, store.stream.marks())
+    source = open_source(settings.source, stream.marks())
     with (
-        work.stoppable(after_s=after_s, stop=source.stop),
+        Stopper().calls(source.stop, after_s=after_s),
         watching(
             source,
             settings.data_dir,
@@ -206,7 +247,7 @@ def _live(
             ),
         ),
     ):
-        work.worker.feed(as_batches(source), contiguous=False)
+        feeder.feed(as_batches(source), contiguous=False)
 
 
 @contextmanager
@@ -226,12 +267,11 @@ def _each_second(beat: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
-def _counts(work: Work) -> Mapping[str, object]:
-    worker = work.worker
+def _counts(feeder: Feeder) -> Mapping[str, object]:
     return {
-        "trades": worker.appended,
-        "duplicates": worker.duplicates,
-        "dead_letters": worker.dead_letters,
+        "trades": feeder.appended,
+        "duplicates": feeder.duplicates,
+        "dead_letters": feeder.unread,
     }
 
 

@@ -1,6 +1,6 @@
 """`penstock replay`: recorded trades through the embedded pipeline."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from math import isinf
 from pathlib import Path
@@ -24,8 +24,8 @@ from penstock.entrypoints.cli.progress import ReplayProgress
 from penstock.entrypoints.cli.tally import Report
 from penstock.entrypoints.cli.words import counted
 from penstock.entrypoints.cli.work import Work
+from penstock.entrypoints.feeder import SourceBatch
 from penstock.entrypoints.letters import letter_of
-from penstock.entrypoints.worker import SourceBatch
 from penstock.feeds import Notes
 
 __all__ = ["commands"]
@@ -158,19 +158,21 @@ def _feed(
             with opened(path) as source:
                 for warning in source.warnings:
                     complain(warning)
-                worker.feed(
+                worker.feeder.feed(
                     _batches(source, progress),
                     contiguous=source.contiguous,
                     pace=pace,
                 )
                 for remark in _remarks(source.notes):
                     complain(f"{path}: {remark}")
-            if worker.is_stopping:
+            if worker.feeder.is_stopping:
                 break
         progress.begin("processing")
 
 
-def _batches(source: FileSource, progress: ReplayProgress) -> Iterator[SourceBatch]:
+def _batches(
+    source: FileSource, progress: ReplayProgress
+) -> Generator[SourceBatch, None, None]:
     for batch in source:
         yield SourceBatch(batch.trades, [letter_of(item) for item in batch.bad])
         progress.advance(batch.consumed_bytes, len(batch.trades))

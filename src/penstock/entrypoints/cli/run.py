@@ -110,16 +110,16 @@ def _run_simulated(
 ) -> Work:
     (settings.data_dir / FEEDS_FILE).unlink(missing_ok=True)  # of an earlier run
     now_us, source = clock_us(), settings.source
-    start_us = simulated_start_us(store, now_us)
+    start_us = simulated_start_us(store.stream.marks(), now_us)
     is_paced = isfinite(source.rate_per_s)
     work = Work(store, settings, ahead_us=start_us - now_us if is_paced else None)
     work.worker.patience_s = PATIENCE_S
     with ExitStack() as stack:
         stack.enter_context(work.stoppable(after_s=after_s))
         if shown:
-            _show(stack, work, "Simulated market", work.worker.stop)
+            _show(stack, work, "Simulated market", work.worker.feeder.stop)
         worker = stack.enter_context(work.worker)
-        worker.feed(
+        worker.feeder.feed(
             simulated_batches(source, start_us),
             contiguous=False,
             pace=Pace(1) if is_paced else None,
@@ -149,8 +149,8 @@ def _run_live(
             _show(stack, work, title, source.stop, remarks)
         worker = stack.enter_context(work.worker)
         stack.enter_context(watching(source, settings.data_dir, "run", notice=notice))
-        worker.feed(as_batches(source), contiguous=False)
-        work.spend_patience()
+        stack.callback(work.spend_patience)
+        worker.feeder.feed(as_batches(source), contiguous=False)
     return work
 
 

@@ -3,18 +3,16 @@
 Prints nothing.
 """
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import monotonic
-from types import FrameType
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from penstock.bootstrap import clock_us
 from penstock.config import Settings
+from penstock.entrypoints.cli.stopping import Stopper
 from penstock.entrypoints.cli.tally import Report, Tally
 from penstock.entrypoints.worker import Worker, count_waiting
 from penstock.local import LocalStore
@@ -34,7 +32,6 @@ class Work:
     Attributes:
         tally: Told of every batch.
         worker: To be entered and fed.
-        signalled: Whether Ctrl-C or SIGTERM ended it.
     """
 
     def __init__(
@@ -45,18 +42,21 @@ class Work:
         self.worker = Worker(
             store, settings, lambda result: tally.add(result, now_us=clock_us())
         )
-        self.signalled = False
-        self._stopped_s: float | None = None
+        self._stopper = Stopper()
         self._store = store
         self._began_s = monotonic()
 
-    @contextmanager
+    @property
+    def signalled(self) -> bool:
+        """Whether Ctrl-C or SIGTERM ended it."""
+        return self._stopper.signalled
+
     def stoppable(
         self,
         *,
         after_s: float | None = None,
         stop: Callable[[], None] | None = None,
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """Have the worker stopped by Ctrl-C, SIGTERM, or after some time.
 
         `stop` ends what feeds it, where that has things to finish first; None to end
@@ -64,38 +64,23 @@ class Work:
         """
 
         def end() -> None:
-            self._stopped_s = self._stopped_s or monotonic()
-            (stop or self.worker.stop)()
+            if self.signalled:
+                self.worker.patience_s = PATIENCE_S
+            (stop or self.worker.feeder.stop)()
 
-        def on_signal(_number: int, _frame: FrameType | None) -> None:
-            self.signalled = True
-            self.worker.patience_s = PATIENCE_S
-            end()
-
-        timer = threading.Timer(after_s or 0, end)
-        timer.daemon = True
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(number, on_signal) for number in signals]
-        try:
-            if after_s is not None:
-                timer.start()
-            yield
-        finally:
-            timer.cancel()
-            for number, handler in zip(signals, before, strict=True):
-                signal.signal(number, handler)
+        return self._stopper.calls(end, after_s=after_s)
 
     def spend_patience(self) -> None:
         """Leave the worker what is left of its patience since it was told to stop."""
-        since_s = monotonic() - (self._stopped_s or monotonic())
+        since_s = monotonic() - (self._stopper.stopped_s or monotonic())
         self.worker.patience_s = max(PATIENCE_S - since_s, _LEAST_S)
 
     def report(self) -> Report:
         """Sum up what was done so far."""
         return self.tally.report(
             monotonic() - self._began_s,
-            duplicates=self.worker.duplicates,
-            dead_letters=self.worker.dead_letters,
+            duplicates=self.worker.feeder.duplicates,
+            dead_letters=self.worker.feeder.unread,
         )
 
     def final_report(self) -> Report:

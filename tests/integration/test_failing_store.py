@@ -1,0 +1,31 @@
+"""A store that fails under a live feed: the error, soon, and no process left."""
+
+import resource
+
+import pytest
+
+from tests.integration.test_cli_live import config_for, start_live
+from tests.servers import VenueServer, made_trades
+
+_LARGEST = 600_000  # bytes of any file: soon reached by the database
+
+
+def limit_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST, _LARGEST))
+
+
+@pytest.mark.parametrize("command", ["run", "produce"])
+def test_a_live_feed_ends_with_the_error_when_the_disk_fails(tmp_path, command):
+    data_dir = tmp_path / "data"
+    made = made_trades("coinbase", 20_000)
+    with VenueServer("coinbase", made, rate_per_s=4_000) as server:
+        config = config_for(tmp_path, coinbase=server)
+        options = [command, "--data-dir", data_dir]
+        with start_live(*options, config=config, preexec_fn=limit_files) as process:
+            try:
+                output, complaint = process.communicate(timeout=30)
+            finally:
+                process.kill()
+    assert process.returncode == 4, (output, complaint)
+    assert "penstock.db" in complaint
+    assert "Traceback" not in complaint
