@@ -2,6 +2,7 @@
 
     raw-data/YYYY/MM/DD/HH/*.gz          the stream's records, as they were appended
     completed-trades/YYYY/MM/DD/HH/*.gz  one completed trade each
+    enriched-data/YYYY/MM/DD/HH/*.gz     events, with what was looked up for them
     rules/NNNNNN.json                    each set of rules, and from where it applied
 
 All but the rules are gzipped NDJSON.  Writing one again gives the same bytes.
@@ -19,11 +20,13 @@ from penstock.model import CompletedTrade
 
 __all__ = [
     "COMPLETED_TRADES",
+    "ENRICHED_DATA",
     "RAW_DATA",
     "RULES",
     "RuleSet",
     "completed_key",
     "completed_object",
+    "enriched_key",
     "raw_key",
     "read_completed",
     "rules_key",
@@ -31,6 +34,7 @@ __all__ = [
 
 RAW_DATA = "raw-data/"
 COMPLETED_TRADES = "completed-trades/"
+ENRICHED_DATA = "enriched-data/"
 RULES = "rules/"
 
 _HOUR_TO_PATH = str.maketrans("-T", "//")
@@ -54,6 +58,19 @@ def raw_key(arrival_us: int, shard: str, sequence_number: int) -> str:
     time = iso_time(arrival_us)
     name = f"penstock-1-{time[:19].translate(_TIME_TO_NAME)}"
     return f"{RAW_DATA}{_hour(time)}/{name}-{shard}-{sequence_number:020d}.gz"
+
+
+def enriched_key(arrival_us: int, shard: str, first: int, last: int) -> str:
+    """Name an object of enriched events by the records that it was made of.
+
+    By the last one too: whoever was slow with another division of the same records
+    replaces no more than it holds itself.
+
+    >>> enriched_key(1_732_146_000_000_000, "shard-0", 42, 44)
+    'enriched-data/2024/11/20/23/shard-0-00000000000000000042-00000000000000000044.gz'
+    """
+    hour = _hour(iso_time(arrival_us))
+    return f"{ENRICHED_DATA}{hour}/{shard}-{first:020d}-{last:020d}.gz"
 
 
 def completed_key(trade: CompletedTrade) -> str:

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from penstock.errors import StaleStateError, UnavailableError
 from penstock.model import Alert, DeadLetter, HistoryRow, Position, TickerState
-from penstock.ports import Entry, Record, Refused
+from penstock.ports import Entry, Record, Refused, Row
 from penstock.sharding import shard_names, shard_of
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "MemoryCheckpoints",
     "MemoryDeadLetters",
     "MemoryHistory",
+    "MemoryLookupTable",
     "MemoryNotifier",
     "MemoryObjects",
     "MemoryStates",
@@ -268,6 +269,33 @@ class MemoryObjects:
         """See `ObjectStore.keys`."""
         self.fault("keys", prefix, False)
         return iter(sorted(key for key in self._objects if key.startswith(prefix)))
+
+
+class MemoryLookupTable:
+    """Rows in a dict."""
+
+    def __init__(self, key: str, *, fault: Fault = _never) -> None:
+        """`key` names the rows' key field; `fault` is asked about each row's key."""
+        self.fault = fault
+        self._key = key
+        self._rows: dict[str, Row] = {}
+
+    def get(self, keys: Collection[str]) -> dict[str, Row]:
+        """See `LookupTable.get`."""
+        for key in keys:
+            self.fault("get", key, False)
+        return {key: self._rows[key] for key in keys if key in self._rows}
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """See `LookupTable.put`."""
+        for row in rows:
+            self.fault("put", row[self._key], False)
+            self._rows[row[self._key]] = dict(row)
+            self.fault("put", row[self._key], True)
+
+    def list(self, *, limit: int = 0) -> list[Row]:
+        """See `LookupTable.list`."""
+        return [*self._rows.values()][: limit or None]
 
 
 class MemoryNotifier:

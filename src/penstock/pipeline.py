@@ -11,19 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from penstock import __version__
-from penstock.codec import (
-    BadLine,
-    Entry,
-    Packer,
-    decode_record,
-)
+from penstock.codec import Entry, Packer, decode_record
 from penstock.engine.history import history_rows
 from penstock.engine.rules import Rules
 from penstock.engine.step import Folded, fold
 from penstock.errors import StaleStateError, UnavailableError
 from penstock.feeds.sequence import Sequencer
 from penstock.layout import completed_key, completed_object
+from penstock.letters import letter_of_line
 from penstock.model import (
     Alert,
     CompletedTrade,
@@ -226,19 +221,8 @@ def _decode(
     for record in records:
         trades, bad = decode_record(record.data, state.ticker)
         if bad and record.sequence_number > state.stream_position:
-            letters.extend(_letter(record, line) for line in bad)
+            letters.extend(letter_of_line(record, line) for line in bad)
         yield record.sequence_number, trades
-
-
-def _letter(record: Record, bad: BadLine) -> DeadLetter:
-    return DeadLetter(
-        id=f"{record.shard}/{record.sequence_number}/{record.first_line + bad.line}",
-        key=record.key,
-        reason=bad.reason,
-        data=bad.data,
-        arrival_us=record.arrival_us,
-        version=__version__,
-    )
 
 
 def _keep_letters(works: dict[str, _Work], ports: Ports, result: BatchResult) -> None:

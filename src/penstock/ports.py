@@ -6,7 +6,7 @@ deterministic keys.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -21,19 +21,29 @@ from penstock.model import (
 )
 
 __all__ = [
+    "MAX_KEY_BYTES",
     "Checkpoints",
     "DeadLetters",
     "Entry",
     "HistoryStore",
+    "LookupTable",
     "Notifier",
     "ObjectStore",
     "Record",
     "Refused",
+    "Row",
     "StateStore",
     "Stream",
 ]
 
 Refused = StaleStateError | UnavailableError
+
+Row = dict[str, Any]
+"""A row of a lookup table: what a JSON object holds, its key included."""
+
+
+# Of a lookup's key, as UTF-8: what DynamoDB allows a partition key.
+MAX_KEY_BYTES = 2_048
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -208,6 +218,37 @@ class ObjectStore(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with `prefix`, sorted.
+
+        Raises:
+            UnavailableError: The store did not answer.
+        """
+
+
+class LookupTable(Protocol):
+    """The rows that events are enriched with, by the text in their key field.
+
+    Other programs may write to it as well.
+    """
+
+    def get(self, keys: Collection[str]) -> dict[str, Row]:
+        """Return the rows of those of `keys` that have one, by key.
+
+        May not see what was put in the last second.  A key longer than MAX_KEY_BYTES,
+        or an empty one, has no row in any table, and may not be asked for.
+
+        Raises:
+            UnavailableError: The store did not answer.
+        """
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Store rows, each replacing the one of its key whole; of equal keys the last.
+
+        Raises:
+            UnavailableError: Some may have been stored, some not.
+        """
+
+    def list(self, *, limit: int = 0) -> list[Row]:
+        """Return up to `limit` rows, in no order that means anything; 0 for all.
 
         Raises:
             UnavailableError: The store did not answer.

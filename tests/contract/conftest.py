@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 
@@ -16,6 +17,7 @@ from penstock.local.alerts import LocalAlerts
 from penstock.local.database import open_database
 from penstock.local.dead_letters import LocalDeadLetters
 from penstock.local.history import LocalHistory
+from penstock.local.lookups import LocalLookupTable, open_lookups
 from penstock.local.objects import LocalObjects
 from penstock.local.states import LocalStates
 from penstock.local.stream import LocalStream
@@ -24,6 +26,7 @@ from penstock.ports import (
     Checkpoints,
     DeadLetters,
     HistoryStore,
+    LookupTable,
     Notifier,
     ObjectStore,
     StateStore,
@@ -50,6 +53,7 @@ class Backend:
     notifier: Notifier
     notified: Callable[[], list[Alert]]
     dead_letters: DeadLetters
+    lookups: Callable[[str, str], LookupTable]
     refusing: Callable[..., AbstractContextManager[Callable[[str], bool]]]
 
 
@@ -81,6 +85,7 @@ def memory_backend():
         notifier=notifier,
         notified=lambda: list(notifier.alerts.values()),
         dead_letters=memory.MemoryDeadLetters(fault=fault),
+        lookups=lambda _name, key: memory.MemoryLookupTable(key, fault=fault),
         refusing=refusing,
     )
 
@@ -93,16 +98,20 @@ def local_backend(tmp_path):
     def refusing(*_keys: str) -> Iterator[Callable[[str], bool]]:
         # Truly: a foreign program holds the database, and no file may grow.
         with ExitStack() as stack:
-            foreign = stack.enter_context(closing(sqlite3.connect(path)))
-            foreign.execute("BEGIN IMMEDIATE")
+            for file in (path, tmp_path / "lookups.db"):
+                foreign = stack.enter_context(closing(sqlite3.connect(file)))
+                foreign.execute("BEGIN IMMEDIATE")
             limits = resource.getrlimit(resource.RLIMIT_FSIZE)
             stack.callback(resource.setrlimit, resource.RLIMIT_FSIZE, limits)
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
             yield lambda _key: True
 
-    with closing(open_database(path, durability="full")) as database:
-        for durable in (True, False):
-            with database.writing(durable=durable) as connection:
+    with (
+        closing(open_database(path, durability="full")) as database,
+        open_lookups(tmp_path, durability="full") as lookups,
+    ):
+        for opened, durable in product((database, lookups), (True, False)):
+            with opened.writing(durable=durable) as connection:
                 connection.execute("PRAGMA busy_timeout = 10")
         stream = LocalStream(database, shards=SHARDS, clock=lambda: ARRIVAL_US)
         alerts = LocalAlerts(database)
@@ -115,5 +124,6 @@ def local_backend(tmp_path):
             notifier=alerts,
             notified=alerts.list,
             dead_letters=LocalDeadLetters(database),
+            lookups=lambda name, key: LocalLookupTable(lookups, name, key),
             refusing=refusing,
         )

@@ -2,6 +2,7 @@
 
     DATA_DIR/penstock.db   everything but the archive, in one SQLite file
     DATA_DIR/archive/      objects, as files
+    DATA_DIR/lookups.db    what events are enriched with; any process may write to it
     DATA_DIR/lock          held by the one process that writes
 
 `open_local` is for the process that does the work, `read_local` for any that look on.

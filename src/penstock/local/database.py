@@ -1,4 +1,4 @@
-"""The one SQLite file of a data directory: its tables, and how it is opened.
+"""The SQLite file of a data directory: its tables, and how such a file is opened.
 
 This is the one place that opens SQLite, begins and ends transactions, and turns
 SQLite's errors into penstock's.  What the tables mean is the business of the modules
@@ -237,8 +237,10 @@ class Database:
                 connection.close()
 
 
-def open_database(path: Path, *, durability: Durability) -> Database:
-    """Open the file for reading and writing, and make it if there is none.
+def open_database(
+    path: Path, *, durability: Durability, schema: str = _SCHEMA
+) -> Database:
+    """Open the file for reading and writing, and make it, by `schema`, if it is new.
 
     The caller holds the data directory's lock.  With `durability` "full", durable
     transactions reach the disk before they return; with "normal" they are as fast as
@@ -253,7 +255,7 @@ def open_database(path: Path, *, durability: Durability) -> Database:
     with ExitStack() as stack, _translated_errors(path):
         log = stack.enter_context(closing(_connect_writer(path, durability)))
         if _schema_version(log, path) == 0:
-            log.executescript(_SCHEMA)
+            log.executescript(schema)
         work = stack.enter_context(closing(_connect_writer(path, "normal")))
         stack.pop_all()
         return Database(path, log=log, work=work)
