@@ -5,7 +5,8 @@ import pytest
 from penstock.config import SourceSettings
 from penstock.drivers.live import ENDPOINTS
 from penstock.drivers.poller import PRICES
-from penstock.entrypoints.sources import open_live, symbols_by_source
+from penstock.entrypoints.sources import open_live
+from penstock.entrypoints.wanted import symbols_by_source
 from penstock.errors import SourceError
 from penstock.feeds import FEEDS
 from penstock.feeds.names import POLLED

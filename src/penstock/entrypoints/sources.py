@@ -26,8 +26,9 @@ from penstock.drivers.live.line import Tap
 from penstock.entrypoints.counted import Polled, Watched
 from penstock.entrypoints.feeder import SourceBatch
 from penstock.entrypoints.letters import letter_of
+from penstock.entrypoints.wanted import symbols_by_source
 from penstock.errors import SourceError
-from penstock.feeds import FEEDS, make_feed
+from penstock.feeds import FEEDS
 from penstock.feeds.names import CCXT, POLLED
 
 __all__ = [
@@ -36,7 +37,6 @@ __all__ = [
     "open_live",
     "open_source",
     "status_of",
-    "symbols_by_source",
 ]
 
 _QUEUED_BATCHES = 8  # of sources side by side: what is taken before they have to wait
@@ -99,33 +99,6 @@ def open_live(
     return LiveSource(symbols, marks=marks, endpoints=endpoints, tap=tap)
 
 
-def symbols_by_source(settings: SourceSettings) -> dict[str, list[str]]:
-    """Say which symbols are wanted of which source.
-
-    Raises:
-        SourceError: A source has none, or a symbol no source.
-    """
-    wanted: dict[str, list[str]] = {kind: [] for kind in settings.kinds}
-    for written in settings.symbols:
-        at, _, symbol = written.rpartition(":")
-        takers = [k for k in wanted if not at or at in (k, _venue_of(k))]
-        if not takers:
-            raise SourceError(
-                f"symbol {written!r} is for none of the sources: "
-                f"{', '.join(settings.kinds)}. Name its source as well."
-            )
-        for kind in takers:
-            if symbol not in wanted[kind]:
-                wanted[kind].append(symbol)
-    for kind, symbols in wanted.items():
-        if not symbols:
-            raise SourceError(
-                f"source {kind!r} needs a symbol: pass --symbol, such as "
-                "--symbol BTC-USD"
-            )
-    return wanted
-
-
 def status_of(source: Source) -> SourceStatus:
     """Return what a source is doing, although it may end at this very moment."""
     try:
@@ -139,12 +112,6 @@ def as_batches(source: Source) -> Generator[SourceBatch, None, None]:
     with closing(source.batches()) as batches:
         for batch in batches:
             yield SourceBatch(batch.trades, [letter_of(item) for item in batch.bad])
-
-
-def _venue_of(kind: str) -> str:
-    if kind in FEEDS:
-        return make_feed(kind).venue
-    return kind.removeprefix(CCXT) if kind.startswith(CCXT) else kind
 
 
 def _endpoint(name: str, settings: SourceSettings) -> Endpoint:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from penstock.config import TABLES, Settings, SourceSettings
 from penstock.entrypoints.cli.options import typed
 from penstock.entrypoints.feeder import SourceBatch
+from penstock.entrypoints.wanted import symbols_by_source
 from penstock.errors import SourceError
 from penstock.feeds.sequence import NUMBERS_PER_US
 from penstock.feeds.simulated import SYMBOLS, SimulatedMarket
@@ -175,10 +176,6 @@ def import_live(source: SourceSettings) -> None:
             f"--source {source.kinds[0]} needs the extra `live`: "
             "pip install 'penstock[cli,live]'. `--source simulated` needs none."
         ) from e
-    from penstock.entrypoints.sources import (  # noqa: PLC0415 (as above)
-        symbols_by_source,
-    )
-
     symbols_by_source(source)
 
 

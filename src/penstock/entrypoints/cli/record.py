@@ -29,6 +29,7 @@ from penstock.entrypoints.cli.options import (
 )
 from penstock.entrypoints.cli.output import complain, print_json, say
 from penstock.entrypoints.cli.words import counted
+from penstock.entrypoints.wanted import symbols_by_source
 from penstock.errors import SourceError
 from penstock.feeds import FEEDS
 from penstock.units import duration_us, size_bytes, within
@@ -129,7 +130,6 @@ def record(
     from penstock.entrypoints.sources import (  # noqa: PLC0415 (as above)
         open_live,
         status_of,
-        symbols_by_source,
     )
 
     files = Packed(file, are_many=rotate is not None)
