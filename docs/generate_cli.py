@@ -26,9 +26,10 @@ says what is below. `penstock --install-completion` sets up completion for your 
 
 Every command takes `--config FILE` and, but for `record`, `--data-dir DIR`; what no
 option says, the [settings](configuration.md) do. The commands that only look
-(`positions`, `trades`, `alerts`, `history`, `bars`, `dead-letters`, `feeds`) work while
-`penstock run`, `replay` or `produce` is at work on the same data directory; the others
-need it for themselves, and say who has it. All times are UTC.
+(`positions`, `trades`, `alerts`, `history`, `bars`, `dead-letters`, `feeds`), and those
+of `lookup`, work while `penstock run`, `replay` or `produce` is at work on the same
+data directory; the others need it for themselves, and say who has it. All times are
+UTC.
 """
 _JSON = """\
 ## JSON
@@ -65,7 +66,7 @@ def make_page() -> str:
     codes = "\n".join(f"| {code} | {means} |" for code, means in EXIT_CODES.items())
     table = f"## Exit codes\n\n| code | meaning |\n|---|---|\n{codes}\n"
     parts = [_INTRODUCTION, table, _JSON, _section("penstock", [])]
-    parts += [_section(f"penstock {name}", [name]) for name in COMMANDS]
+    parts += [_section(f"penstock {name}", name.split()) for name in COMMANDS]
     return "\n".join(parts)
 
 

@@ -5,16 +5,27 @@ SQLite at its start, nor a laptop for boto3.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from penstock.config import Settings
+from penstock.enrichment import Lookup
 from penstock.pipeline import Ports
+from penstock.ports import LookupTable
 
 if TYPE_CHECKING:
     from penstock.local import Durability, LocalStore
     from penstock.local.archiver import Archiver
 
-__all__ = ["archiver_of", "clock_us", "open_store", "ports_of"]
+__all__ = [
+    "archiver_of",
+    "clock_us",
+    "open_local_lookups",
+    "open_lookup_table",
+    "open_store",
+    "ports_of",
+]
 
 
 def clock_us() -> int:
@@ -48,6 +59,54 @@ def ports_of(store: "LocalStore") -> Ports:
         notifier=store.alerts,
         dead_letters=store.dead_letters,
     )
+
+
+@contextmanager
+def open_local_lookups(settings: Settings) -> Iterator[list[Lookup]]:
+    """Open the data directory's tables, whoever else works there, for what is set.
+
+    Raises:
+        ConfigError: They cannot be used.
+        UnavailableError: The disk is full or failed.
+    """
+    from penstock.local.lookups import (  # noqa: PLC0415 (as above)
+        LocalLookupTable,
+        open_lookups,
+    )
+
+    durability = cast("Durability", settings.stream.durability)
+    with open_lookups(settings.data_dir, durability=durability) as database:
+        yield [
+            Lookup(
+                LocalLookupTable(database, rule.table, rule.table_key),
+                key=rule.key,
+                into=rule.into,
+                ttl_us=rule.ttl_us,
+            )
+            for rule in settings.lookups
+        ]
+
+
+@contextmanager
+def open_lookup_table(
+    settings: Settings, table: str, key: str, *, aws: bool
+) -> Iterator[LookupTable]:
+    """Open one table whose rows have their key in the field `key`.
+
+    Raises:
+        ConfigError: It cannot be used.
+        UnavailableError: The disk is full or failed.
+    """
+    from penstock.local.lookups import (  # noqa: PLC0415 (as above)
+        LocalLookupTable,
+        open_lookups,
+    )
+
+    if aws:
+        raise NotImplementedError
+    durability = cast("Durability", settings.stream.durability)
+    with open_lookups(settings.data_dir, durability=durability) as database:
+        yield LocalLookupTable(database, table, key)
 
 
 def archiver_of(store: "LocalStore", settings: Settings) -> "Archiver":

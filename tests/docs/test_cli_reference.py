@@ -35,7 +35,7 @@ def test_every_field_of_the_report_is_on_the_page():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_begins_with_the_summary_and_ends_in_an_example(name):
     for option in ("--help", "-h"):
-        said = penstock(name, option).stdout
+        said = penstock(*name.split(), option).stdout
         assert said.splitlines()[2].strip() == COMMANDS[name].summary
         assert said.splitlines()[-1].startswith(f"    penstock {name}")
         assert max(map(len, said.splitlines())) <= 80
@@ -43,7 +43,7 @@ def test_help_begins_with_the_summary_and_ends_in_an_example(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_same_three_options(name):
-    said = penstock(name, "--help").stdout
+    said = penstock(*name.split(), "--help").stdout
     options = ["--config", "--data-dir", "--json"]
     # The former always prints JSON, the latter needs no data directory.
     excepted = {"produce": "--json", "record": "--data-dir"}.get(name)

@@ -183,6 +183,15 @@ def test_a_lookup_needs_its_table_key_and_field(missing):
     )
 
 
+def test_the_field_that_every_enriched_event_has_is_not_for_rows():
+    keys = 'table = "users"\nkey = "user_id"\ninto = '
+    assert refusal(f'[[lookups]]\n{keys}"penstock"') == (
+        "my.toml: [lookups #1] into must be the name of a field to be added to the "
+        'event, such as "user"; not "penstock"; found \'penstock\'.'
+    )
+    assert refusal(f'[[lookups]]\n{keys}"penstocks"') is None
+
+
 @pytest.mark.parametrize("toml", ["", "\n# nothing\n", "[stream]\n[strategy]\n"])
 def test_an_empty_file_is_all_defaults(toml):
     assert parse(toml, "my.toml") == Settings() == load(None)

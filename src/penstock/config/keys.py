@@ -96,6 +96,11 @@ _table = _named(
 _field = _named(
     r"[^\x00-\x1f]{1,255}", 'the name of a field of the event, such as "user_id"'
 )
+# Every enriched event has a field `penstock` of its own.
+_into = _named(
+    r"(?!penstock$)[^\x00-\x1f]{1,255}",
+    'the name of a field to be added to the event, such as "user"; not "penstock"',
+)
 _resource = _named(
     r"|[A-Za-z0-9_.-]{1,128}",
     'a name of letters, digits, ".", "_" and "-"; "" takes it from the environment',
@@ -167,7 +172,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     "lookups": {
         "table": Key("table", _table),
         "key": Key("key", _field),
-        "into": Key("into", _field),
+        "into": Key("into", _into),
         "ttl": Key("ttl_us", within(duration_us, "0s", "1d")),
     },
     "aws": {

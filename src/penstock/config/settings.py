@@ -87,7 +87,8 @@ class LookupRule(Struct, frozen=True, kw_only=True):
 
     Attributes:
         table: The lookup table.
-        key: The event's field whose value picks the row; the table's key as well.
+        key: The event's field whose value picks the row; with dots, a field within a
+            field.  Its last name is the table's key as well.
         into: The event's field that the row is put into.
         ttl_us: How long a row that was read is used again.
     """
@@ -96,6 +97,15 @@ class LookupRule(Struct, frozen=True, kw_only=True):
     key: str
     into: str
     ttl_us: int = 300_000_000
+
+    @property
+    def table_key(self) -> str:
+        """The field of the table's rows that holds their key.
+
+        >>> LookupRule(table="companies", key="user.company_id", into="c").table_key
+        'company_id'
+        """
+        return self.key.rpartition(".")[2]
 
 
 class AwsSettings(Struct, frozen=True, kw_only=True):

@@ -17,11 +17,11 @@ from typer.main import get_group
 from penstock import __version__
 from penstock.errors import PenstockError, UnavailableError
 
-__all__ = ["COMMANDS", "EXIT_CODES", "Entry", "app", "main"]
+__all__ = ["COMMANDS", "EXIT_CODES", "GROUPS", "Entry", "app", "main"]
 
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
-    1: "a check found something: verify a difference, redrive letters that stay",
+    1: "verify found a difference, redrive letters that stay, lookup get no row",
     2: "the command, the settings or a file cannot be used as they are",
     4: "a disk or another store did not answer: the same command may work later",
     130: "interrupted by Ctrl-C or SIGTERM, which run takes for its end: 0",
@@ -55,6 +55,14 @@ COMMANDS: Mapping[str, Entry] = {
     "dead-letters": Entry("letters", "List what could not be read, newest first."),
     "redrive": Entry("letters", "Try the dead letters again, after a fix."),
     "verify": Entry("verify", "Rebuild all from the archive, and compare."),
+    "lookup load": Entry("lookup", "Load rows into TABLE from FILE: CSV or JSON."),
+    "lookup list": Entry("lookup", "List rows of TABLE."),
+    "lookup get": Entry("lookup", "Show the rows of TABLE under each KEY."),
+    "enrich": Entry("enrich", "Add what is looked up to the events of FILE."),
+}
+# The first word of commands of two.
+GROUPS: Mapping[str, str] = {
+    "lookup": "Keep the tables that events are enriched from.",
 }
 
 
@@ -76,8 +84,19 @@ class _Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 (Typer's)
         super().__init__(**attributes)
-        for name, entry in COMMANDS.items():
-            self.add_command(_Command(name, entry))
+        groups = {
+            name: TyperGroup(
+                name=name, help=text, no_args_is_help=True, rich_markup_mode=None
+            )
+            for name, text in GROUPS.items()
+        }
+        for words, entry in COMMANDS.items():
+            first, _, second = words.partition(" ")
+            if second:
+                groups[first].add_command(_Command(second, entry))
+                self.add_command(groups[first])
+            else:
+                self.add_command(_Command(first, entry))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (as above)
         try:
