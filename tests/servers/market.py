@@ -20,7 +20,6 @@ START_US = 1_700_000_040_000_000
 
 _VENUES = {
     "coinbase-advanced": "coinbase",
-    "kraken-v1": "kraken",
 }
 _RECORDED = {
     "binance": "binance-spot-btcusdt-2024-08-08.frames.gz",

@@ -37,7 +37,7 @@ class Point(Struct):
         ("coinbase", "coinbase", True),
         ("coinbase-advanced", "coinbase", True),
         ("kraken", "kraken", True),
-        ("kraken-v1", "kraken", False),
+        ("kraken-v1", "kraken-v1", False),
     ],
 )
 def test_a_feed_is_made_by_its_name(name, venue, contiguous):

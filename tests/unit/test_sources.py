@@ -23,7 +23,7 @@ def test_every_name_has_an_address():
 
 def test_a_symbol_is_for_every_source_or_for_the_one_that_it_names():
     kinds = ("coinbase", "kraken-v1", "ccxt:okx")
-    symbols = ("BTC-USD", "kraken:ETH-EUR", "okx:A-B", "ccxt:okx:C-D")
+    symbols = ("BTC-USD", "kraken-v1:ETH-EUR", "okx:A-B", "ccxt:okx:C-D")
     assert wanted(kinds, symbols) == {
         "coinbase": ["BTC-USD"],
         "kraken-v1": ["BTC-USD", "ETH-EUR"],
@@ -48,6 +48,38 @@ def test_sources_without_a_symbol_and_symbols_without_a_source_are_refused(
 ):
     with pytest.raises(SourceError, match=message):
         wanted(kinds, symbols)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "symbols"),
+    [
+        (("coinbase", "coinbase-ticker"), ("BTC-USD",)),
+        (("coinbase-advanced", "coinbase-ticker"), ("A-B", "coinbase:BTC-USD")),
+    ],
+)
+def test_sources_that_number_one_market_differently_do_not_go_side_by_side(
+    kinds, symbols
+):
+    with pytest.raises(SourceError, match=rf"{kinds[0]}.+coinbase:(A-B|BTC-USD)"):
+        wanted(kinds, symbols)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("coinbase", "coinbase-advanced"),  # the same ids
+        ("coinbase", "coinbase-spot"),  # another venue, and so another ticker
+        ("kraken", "kraken-v1"),
+    ],
+)
+def test_sources_of_one_market_may_go_side_by_side(kinds):
+    assert wanted(kinds, ("BTC-USD",)) == {kind: ["BTC-USD"] for kind in kinds}
+
+
+def test_of_sources_that_number_differently_each_may_have_its_own_symbols():
+    kinds = ("coinbase-advanced", "coinbase-ticker")
+    symbols = ("coinbase-advanced:A-B", "coinbase-ticker:C-D")
+    assert wanted(kinds, symbols) == dict(zip(kinds, [["A-B"], ["C-D"]], strict=True))
 
 
 def test_a_feed_whose_past_trades_are_nowhere_takes_no_address_for_them():

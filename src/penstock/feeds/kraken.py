@@ -4,7 +4,9 @@ Either version's messages are read whichever is subscribed to: v2's trades are o
 v1's are arrays, and no message of one looks like a message of the other.
 
 v2 numbers the trades of each market; a snapshot of past trades comes on subscribing.
-v1 has no ids: its trades come with seq 0, and two alike are two trades.
+v1 has no ids: its trades come with seq 0, and two alike are two trades.  A feed that is
+made for v1 has a venue of its own, `kraken-v1`: numbered by time, its trades would make
+v2's look like old ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -87,15 +89,14 @@ class KrakenFeed:
 
     Args:
         symbols: See `Feed`.
-        version: Which websocket to subscribe to.
+        version: Which websocket to subscribe to; 1 is the venue `kraken-v1`.
     """
-
-    venue = "kraken"
 
     def __init__(
         self, symbols: Sequence[str] = (), *, version: Literal[1, 2] = 2
     ) -> None:
         self.notes = Notes()
+        self.venue = "kraken" if version > 1 else "kraken-v1"
         self.contiguous = version > 1
         self._version = version
         self._names = native_names(symbols, to_kraken_v1 if version == 1 else to_kraken)

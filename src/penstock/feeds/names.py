@@ -62,14 +62,24 @@ def kinds(value: object) -> tuple[str, ...]:
 def symbols(value: object) -> tuple[str, ...]:
     """Read a list of symbols, each for every source or for the one before its colon.
 
+    Symbols may be written in lower case, and sources in upper case.
+
     Raises:
         ValueError: Something else.
+
+    >>> symbols(["btc-usd", "kraken:ETH-EUR"])
+    ('BTC-USD', 'kraken:ETH-EUR')
     """
-    names = value if isinstance(value, list) else [value]
-    valid = all(isinstance(name, str) and _SYMBOL.fullmatch(name) for name in names)
-    if not isinstance(value, list) or not valid or len(set(names)) < len(names):
+    found = tuple(map(_symbol, value)) if isinstance(value, list) else ()
+    valid = all(map(_SYMBOL.fullmatch, found)) and isinstance(value, list)
+    if not valid or len(set(found)) < len(found):
         raise ValueError('a list of different symbols, such as ["BTC-USD", "ETH-USD"]')
-    return tuple(names)
+    return found
+
+
+def _symbol(value: object) -> str:
+    at, colon, symbol = value.rpartition(":") if isinstance(value, str) else ("",) * 3
+    return f"{at.lower()}{colon}{symbol.upper()}"
 
 
 def addresses(
