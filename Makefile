@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS ?= true
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format $(TIERS) crash bench build clean
+.PHONY: help install run test check lint format $(TIERS) crash simulate bench build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,10 @@ $(TIERS): $(READY)
 crash: export PENSTOCK_KILLS ?= 100
 crash: $(READY) ## Kill the program with kill -9, 100 times, and see what is left
 	@$(BIN)/pytest tests/simulation/test_crash.py $(ARGS)
+
+simulate: SEEDS ?= 10000
+simulate: $(READY) ## Put the pipeline on AWS through its worst, from SEEDS=10000 seeds
+	@$(BIN)/python -m tests.simulation.distributed --seeds $(SEEDS) $(ARGS)
 
 bench: $(READY) ## Measure: one table after another, in minutes
 	@for script in $(BENCHMARKS); do $(BIN)/python $$script $(ARGS) || exit; done

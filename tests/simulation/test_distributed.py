@@ -1,0 +1,115 @@
+"""Kinesis and Lambda at their worst: nothing is lost, and nothing doubled.
+
+`make simulate SEEDS=10000` runs more seeds.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.simulation.distributed import RIGHT, RULES, attempt, simulate, simulate_all
+from tests.simulation.mutants import PATCHES, VARIANTS
+from tests.step_properties import follows_the_rules
+from tests.strategies import walk
+from tests.worlds import BTC
+
+SEEDS = int(os.environ.get("PENSTOCK_SEEDS", "1000"))
+
+# So many seeds find each mistake several times over.
+ENOUGH = 400
+
+EVERYTHING = {
+    "aggregated",
+    "answered",
+    "answered with failures",
+    "answers lost",
+    "crashed after a commit",
+    "crashed before a commit",
+    "delivered twice",
+    "doubled by the producer",
+    "failed over",
+    "invoked",
+    "invoked again",
+    "merged",
+    "refused by a store",
+    "refused by the stream",
+    "sent again much later",
+    "split",
+    "stale",
+    "swept meanwhile",
+    "throttled",
+    "timed out after a commit",
+    "timed out before a commit",
+    "timed out before the answer",
+    "zombies after a commit",
+    "zombies before a commit",
+    "zombies of another poller",
+}
+
+
+@pytest.mark.slow
+def test_whatever_goes_wrong_each_trade_counts_once():
+    happened, failures = simulate_all(range(SEEDS))
+    told = [
+        f"{failure}\nreplay it: python -m tests.simulation.distributed {seed}"
+        for seed, failure in failures
+    ]
+    assert not failures, "\n".join(told[:3])
+    assert happened.keys() == EVERYTHING
+    seldom = {what: n for what, n in happened.items() if n < SEEDS / 20}
+    assert not seldom, "too seldom to show anything"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", VARIANTS)
+def test_a_mistake_is_found(mistake):
+    assert finds(VARIANTS[mistake])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", PATCHES, ids=lambda mistake: mistake.__name__)
+def test_a_mistake_in_the_pipeline_is_found(mistake):
+    assert finds(RIGHT, mistake())
+
+
+def finds(variant, broken=None):
+    with broken or nullcontext():
+        return any(attempt(seed, variant)[1] for seed in range(ENOUGH))
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda rules: rules.history)
+def test_what_is_expected_is_what_the_rules_say(rules):
+    # The simulation compares with a fold; the oracle shares no code with it.
+    for seed in range(5):
+        chance = Random(seed)  # noqa: S311 (the same examples each time)
+        follows_the_rules(walk(chance, 16), rules.of(BTC), cuts=[])
+
+
+def test_a_seed_replays():
+    here = simulate(5)
+    told = [replay(5, hash_seed) for hash_seed in ("1", "2")]
+    assert told[0] == told[1]
+    total = told[0].partition("\n\n")[2]
+    assert counted(total) == here
+
+
+def replay(seed, hash_seed):
+    return subprocess.run(
+        [sys.executable, "-m", "tests.simulation.distributed", str(seed)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "src", "PYTHONHASHSEED": hash_seed},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def counted(text):
+    lines = [line.split(maxsplit=1) for line in text.splitlines()[:-1]]
+    return Counter({what: int(count) for count, what in lines})
