@@ -12,7 +12,8 @@ from penstock.codec import decode_trade
 from penstock.config import Settings, StreamSettings
 from penstock.engine.rules import BelowRule, DropRule, Rules, StrategyRule
 from penstock.entrypoints.feeder import SourceBatch
-from penstock.entrypoints.worker import PIPELINE, Worker, finish_backlog
+from penstock.entrypoints.processor import PIPELINE
+from penstock.entrypoints.worker import Worker, finish_backlog
 from penstock.feeds.simulated import SimulatedMarket
 from penstock.layout import RAW_DATA, read_completed
 from penstock.local.archiver import CONSUMER

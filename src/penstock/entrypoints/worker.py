@@ -16,17 +16,15 @@ from penstock.codec import encode_json
 from penstock.config import Settings
 from penstock.engine.rules import Rules
 from penstock.entrypoints.feeder import Feeder, patiently
-from penstock.errors import UnavailableError
+from penstock.entrypoints.processor import PIPELINE, Processor
 from penstock.layout import RuleSet, rules_key
 from penstock.local import LocalStore
 from penstock.local.archiver import CONSUMER as ARCHIVE
-from penstock.pipeline import BatchResult, Ports, deliver, process_batch
+from penstock.pipeline import BatchResult
 from penstock.ports import ObjectStore, StateStore
 from penstock.verify import read_rule_sets
 
 __all__ = [
-    "PIPELINE",
-    "Processor",
     "Worker",
     "adopt_rules",
     "count_waiting",
@@ -34,71 +32,9 @@ __all__ = [
     "trim_log",
 ]
 
-PIPELINE = "pipeline"
-
-# Records per batch: enough to share a commit among some thousands of trades, and
-# few enough that a commit follows an append within milliseconds.
-_BATCH_RECORDS = 200
+_COUNTED_RECORDS = 200  # at a time
 _IDLE_S = 0.2  # how long a reader sleeps when nobody wakes it
 _CHORES_S = 60.0  # between sweeps of the outboxes, and of the log's old records
-
-
-class Processor:
-    """The consumer that decides: reads the log in batches and has them processed.
-
-    Args:
-        store: Where everything is.
-        rules: What decides.
-        watch: Told of every batch.
-    """
-
-    def __init__(
-        self,
-        store: LocalStore,
-        ports: Ports,
-        rules: Rules,
-        watch: Callable[[BatchResult], None],
-    ) -> None:
-        self._stream, self._ports, self._rules = store.stream, ports, rules
-        self._watch = watch
-        self._done = {
-            s: self._stream.position(PIPELINE, s) for s in self._stream.shards()
-        }
-
-    def advance(self) -> int:
-        """Process the next records of each shard; return how many there were.
-
-        Raises:
-            UnavailableError: Of the first ticker that failed; what the others'
-                records did is committed, and the failed ones' come again.
-        """
-        records_seen, failures = 0, list[UnavailableError]()
-        for shard, done in self._done.items():
-            records = self._stream.read(shard, after=done, limit=_BATCH_RECORDS)
-            if not records:
-                continue
-            result = process_batch(records, self._ports, self._rules)
-            self._watch(result)
-            last = records[-1].sequence_number
-            self._done[shard] = (
-                last if result.resume_at is None else result.resume_at - 1
-            )
-            self._stream.checkpoint(PIPELINE, shard, self._done[shard])
-            failures.extend(result.failed.values())
-            records_seen += len(records)
-        for error in failures:
-            raise error
-        return records_seen
-
-    def sweep(self) -> None:
-        """Deliver what earlier batches could not.
-
-        Raises:
-            UnavailableError: The states did not answer.
-        """
-        tickers = self._ports.states.undelivered()
-        if tickers:
-            deliver(self._ports.states.load(tickers), self._ports)
 
 
 class Worker:
@@ -125,7 +61,7 @@ class Worker:
     ) -> None:
         self._store, self._settings = store, settings
         adopt_rules(store, settings.rules, watch)
-        self._processor = Processor(store, ports_of(store), settings.rules, watch)
+        self._processor = _processor(store, settings.rules, watch)
         self._archiver = archiver_of(store, settings)
         self._threads: list[threading.Thread] = []
         self._appended, self._finishing = threading.Event(), threading.Event()
@@ -240,9 +176,15 @@ def finish_backlog(store: LocalStore) -> None:
 def _drain(
     store: LocalStore, rules: Rules, watch: Callable[[BatchResult], None]
 ) -> None:
-    processor = Processor(store, ports_of(store), rules, watch)
+    processor = _processor(store, rules, watch)
     while patiently(processor.advance):
         pass
+
+
+def _processor(
+    store: LocalStore, rules: Rules, watch: Callable[[BatchResult], None]
+) -> Processor:
+    return Processor(store.stream, store.stream, ports_of(store), rules, watch)
 
 
 def count_waiting(store: LocalStore) -> int:
@@ -254,7 +196,7 @@ def count_waiting(store: LocalStore) -> int:
     lines = 0
     for shard in store.stream.shards():
         after = store.stream.position(PIPELINE, shard)
-        while records := store.stream.read(shard, after=after, limit=_BATCH_RECORDS):
+        while records := store.stream.read(shard, after=after, limit=_COUNTED_RECORDS):
             lines += sum(record.data.count(b"\n") for record in records)
             after = records[-1].sequence_number
     return lines

@@ -14,7 +14,8 @@ from penstock.entrypoints.cli.options import (
 )
 from penstock.entrypoints.cli.output import fields, print_json, say
 from penstock.entrypoints.cli.words import counted
-from penstock.entrypoints.worker import PIPELINE, finish_backlog
+from penstock.entrypoints.processor import PIPELINE
+from penstock.entrypoints.worker import finish_backlog
 from penstock.errors import ConfigError
 from penstock.local import LocalStore, read_local
 from penstock.local.archiver import CONSUMER

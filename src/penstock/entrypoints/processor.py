@@ -1,0 +1,86 @@
+"""The consumer that decides: reads a stream in batches, and has them processed.
+
+Knows the stream by its port alone, whichever it is.
+"""
+
+from collections.abc import Callable
+
+from penstock.engine.rules import Rules
+from penstock.entrypoints.kpl import unpack
+from penstock.errors import UnavailableError
+from penstock.pipeline import BatchResult, Ports, deliver, process_batch
+from penstock.ports import Checkpoints, Stream
+
+__all__ = ["PIPELINE", "Processor"]
+
+PIPELINE = "pipeline"
+
+# Records per batch: enough to share a commit among some thousands of trades, and few
+# enough that on one machine a commit follows an append within milliseconds.
+_BATCH_RECORDS = 200
+
+
+class Processor:
+    """Reads each shard after its checkpoint.
+
+    Args:
+        stream: What is read; asked each time for its shards, of which there may be
+            others by then.
+        checkpoints: How far it has come, in this run and the ones before.
+        ports: Where state, history, alerts, objects and dead letters go.
+        rules: What decides.
+        watch: Told of every batch.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        checkpoints: Checkpoints,
+        ports: Ports,
+        rules: Rules,
+        watch: Callable[[BatchResult], None],
+    ) -> None:
+        self._stream, self._checkpoints = stream, checkpoints
+        self._ports, self._rules, self._watch = ports, rules, watch
+        self._done: dict[str, int] = {}
+
+    def advance(self) -> int:
+        """Process the next records of each shard; return how many there were.
+
+        Raises:
+            UnavailableError: Of the first ticker that failed; what the others'
+                records did is committed, and the failed ones' come again.
+        """
+        records_seen, failures = 0, list[UnavailableError]()
+        for shard in self._stream.shards():
+            records_seen += self._advance(shard, failures)
+        for error in failures:
+            raise error
+        return records_seen
+
+    def _advance(self, shard: str, failures: list[UnavailableError]) -> int:
+        if shard not in self._done:
+            self._done[shard] = self._checkpoints.position(PIPELINE, shard)
+        records = self._stream.read(
+            shard, after=self._done[shard], limit=_BATCH_RECORDS
+        )
+        if not records:
+            return 0
+        parts = [part for record in records for part in unpack(record)]
+        result = process_batch(parts, self._ports, self._rules)
+        self._watch(result)
+        last = records[-1].sequence_number
+        self._done[shard] = last if result.resume_at is None else result.resume_at - 1
+        self._checkpoints.checkpoint(PIPELINE, shard, self._done[shard])
+        failures.extend(result.failed.values())
+        return len(records)
+
+    def sweep(self) -> None:
+        """Deliver what earlier batches could not.
+
+        Raises:
+            UnavailableError: The states did not answer.
+        """
+        tickers = self._ports.states.undelivered()
+        if tickers:
+            deliver(self._ports.states.load(tickers), self._ports)
