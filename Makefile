@@ -8,6 +8,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 INFRA := .venv-infra/.ready
+SANDBOX := .venv-sandbox/requirements.txt
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 # A tier of the tests is a folder of tests/ that holds any.
 TIERS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py)))))
@@ -29,7 +30,7 @@ install: $(READY) ## Set up .venv, and nothing else
 run: $(READY) ## Watch a simulated market; options: make run ARGS="--duration 1m"
 	@$(BIN)/penstock run $(ARGS)
 
-test: lint $(INFRA) ## Run every check and every test
+test: lint $(INFRA) $(SANDBOX) ## Run every check and every test
 	@$(BIN)/pytest $(ARGS)
 
 check: lint ## Run every check: format, lint, types, imports, lock file, docs
@@ -49,6 +50,8 @@ format: $(READY) ## Put the source into its form
 $(TIERS): $(READY)
 	@$(BIN)/pytest tests/$@ $(ARGS)
 
+aws: $(SANDBOX)
+
 crash: export PENSTOCK_KILLS ?= 100
 crash: $(READY) ## Kill the program with kill -9, 100 times, and see what is left
 	@$(BIN)/pytest tests/simulation/test_crash.py $(ARGS)
@@ -64,7 +67,7 @@ build: $(READY) ## Build the wheel and the source archive into dist/
 	$(BIN)/uv build
 
 clean: ## Remove what make has made: .venv, caches, dist/
-	rm -rf .venv .venv-infra dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-infra .venv-sandbox dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # uv comes with its hashes from .ci/uv.txt, everything else with theirs from uv.lock.
 $(READY): pyproject.toml uv.lock .ci/uv.txt
@@ -79,4 +82,9 @@ $(READY): pyproject.toml uv.lock .ci/uv.txt
 # CDK, Node.js and the linters of templates: half a gigabyte that only infra/ needs.
 $(INFRA): pyproject.toml uv.lock $(READY)
 	@UV_PROJECT_ENVIRONMENT=.venv-infra $(BIN)/uv sync --quiet --locked --only-group infra
+	@touch $@
+
+# The emulator of AWS, which tests/aws start: it pins botocore, and has its own pins.
+$(SANDBOX): src/penstock/sandbox/requirements.txt $(READY)
+	@$(BIN)/python -c 'from penstock.sandbox.environment import install; from pathlib import Path; install(Path(".venv-sandbox").absolute())'
 	@touch $@

@@ -1,0 +1,296 @@
+"""MiniStack as a process of its own, which answers on the loopback address alone.
+
+    emulator = start(python, folder)
+    ...                                   # clients get emulator.variables
+    stop(folder)
+
+All that it writes is in `folder`, and one emulator at a time has it: the process holds
+a lock on a file there for as long as it lives, so that no process id is ever taken for
+another's.  It gets an environment made from nothing, without credentials, proxies or
+settings of the user.
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+from typing import IO
+from urllib.request import ProxyHandler, build_opener
+
+import msgspec
+from msgspec import Struct
+
+from penstock.errors import BusyError, ConfigError, UnavailableError
+
+__all__ = [
+    "ACCOUNT",
+    "REGION",
+    "Emulator",
+    "client_variables",
+    "ended_badly",
+    "find",
+    "start",
+    "stop",
+]
+
+ACCOUNT = "000000000000"
+"""The account that everything belongs to, as with any key that is not 12 digits."""
+
+REGION = "us-east-1"
+
+_HOST = "127.0.0.1"
+_LOCK, _ABOUT, _LOG = "lock", "emulator.json", "emulator.log"
+_LAUNCH = Path(__file__).parent / "launch.py"
+# It takes 0.3 s to start, and some seconds on a machine that is busy or has much to
+# read back; stopping, it writes all it holds.
+_START_S = 60
+_STOP_S = 30
+_LOOK_S = 0.02
+_SHOWN = 2000  # characters of its log in an error
+
+
+class Emulator(Struct, frozen=True, kw_only=True):
+    """An emulator that runs.
+
+    Attributes:
+        pid: Its process.
+        port: Where it listens.
+        folder: Where it keeps everything.
+    """
+
+    pid: int
+    port: int
+    folder: Path
+
+    @property
+    def endpoint(self) -> str:
+        """Its URL, for every service."""
+        return f"http://{_HOST}:{self.port}"
+
+
+def client_variables(endpoint: str) -> dict[str, str]:
+    """Return the environment variables with which AWS's tools use an emulator.
+
+    The keys are no secret: it takes any.
+    """
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_SECRET_ACCESS_KEY": "sandbox",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def start(
+    python: Path,
+    folder: Path,
+    *,
+    port: int = 0,
+    keeps: bool = False,
+    is_tied: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> Emulator:
+    """Start an emulator, and return once it answers.
+
+    Args:
+        python: The interpreter that has it (`environment.python_of`).
+        folder: Where it keeps everything; made if needed.
+        port: Where it is to listen; 0 takes a free one.
+        keeps: What it holds survives `stop`.
+        is_tied: It ends when this process does, however that comes about.
+        settings: More environment variables of MiniStack's, such as AUTH.
+
+    Raises:
+        BusyError: One runs on `folder`, or something else has the port.
+        ConfigError: `folder` cannot be written to.
+        UnavailableError: It ended at once, or does not answer.
+    """
+    folder = folder.absolute()
+    lock = _locked(folder)
+    with lock:
+        port = port or _free_port()
+        _need_free(port)
+        rmtree(folder / "tmp", ignore_errors=True)
+        for name in ("tmp", "home", "state"):
+            (folder / name).mkdir(exist_ok=True)
+        variables = _variables(folder, port, keeps=keeps) | dict(settings or {})
+        with (folder / _LOG).open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 (nothing of it comes from outside)
+                [str(python.absolute()), str(_LAUNCH), *(["tied"] if is_tied else [])],
+                stdin=subprocess.PIPE if is_tied else subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=variables,
+                cwd=folder,
+                pass_fds=(lock.fileno(),),
+                start_new_session=True,  # Ctrl-C is not for it
+            )
+    emulator = Emulator(pid=process.pid, port=port, folder=folder)
+    _CHILDREN[process.pid] = process
+    (folder / _ABOUT).write_bytes(
+        msgspec.json.encode({"pid": process.pid, "port": port})
+    )
+    try:
+        _wait_for_answer(emulator)
+    except BaseException:
+        stop(folder, patience_s=1)
+        raise
+    return emulator
+
+
+# Those that this process has started: it is their parent, and reaps them.
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
+
+
+def find(folder: Path) -> Emulator | None:
+    """Return the emulator that runs on `folder`, if one does."""
+    return _about(folder) if _is_locked(folder) else None
+
+
+def ended_badly(folder: Path) -> bool:
+    """Tell whether the last emulator on `folder` ended without `stop`.
+
+    What it held in memory, which is all but objects in S3, is lost.
+    """
+    return not _is_locked(folder) and (folder / _ABOUT).exists()
+
+
+def stop(folder: Path, *, patience_s: float = _STOP_S) -> bool:
+    """Stop the emulator that runs on `folder`, and return whether it ended by itself.
+
+    It is killed where it has not ended after `patience_s`.  Where none runs, nothing
+    happens, and the answer is True.
+    """
+    folder = folder.absolute()
+    emulator = find(folder)
+    by_itself = True
+    if emulator:
+        _signal(emulator.pid, signal.SIGTERM)
+        by_itself = _wait_for_end(emulator, patience_s)
+        if not by_itself:
+            _signal(emulator.pid, signal.SIGKILL)
+            _wait_for_end(emulator, _STOP_S)
+    with suppress(FileNotFoundError):
+        (folder / _ABOUT).unlink()
+    return by_itself
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / _LOCK).open("ab")
+    except OSError as e:
+        raise ConfigError(
+            f"the sandbox's folder {folder} cannot be used: {e.strerror or e}."
+        ) from e
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+        file.close()
+        about = _about(folder)
+        who = f" at {about.endpoint} (process {about.pid})" if about else ""
+        raise BusyError(f"an emulator runs already{who} on {folder}.") from e
+    return file
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with (folder / _LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _about(folder: Path) -> Emulator | None:
+    try:
+        found = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=dict[str, int])
+        return Emulator(pid=found["pid"], port=found["port"], folder=folder)
+    except (FileNotFoundError, msgspec.DecodeError, KeyError):
+        return None
+
+
+def _free_port() -> int:
+    with socket.create_server((_HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _need_free(port: int) -> None:
+    try:
+        socket.create_server((_HOST, port)).close()
+    except OSError as e:
+        raise BusyError(
+            f"port {port} is in use by another program. Choose another one, or 0 for "
+            "any that is free."
+        ) from e
+
+
+def _variables(folder: Path, port: int, *, keeps: bool) -> dict[str, str]:
+    """Return the whole environment of the emulator; functions in it inherit that."""
+    kept = "1" if keeps else "0"
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(folder / "home"),  # no credentials of the user's in ~/.aws
+        "TMPDIR": str(folder / "tmp"),
+        "PYTHONNOUSERSITE": "1",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": _HOST,  # it would listen on every interface,
+        "MINISTACK_HOST": _HOST,
+        "SFTP_ENABLED": "0",  # on port 2222
+        "IOT_MTLS_ENABLED": "0",  # and on 8883
+        "MINISTACK_REGION": REGION,
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "state" / "s3"),
+        "PERSIST_STATE": kept,
+        "S3_PERSIST": kept,
+    }
+
+
+def _wait_for_answer(emulator: Emulator) -> None:
+    opener = build_opener(ProxyHandler({}))  # a proxy would be asked for 127.0.0.1
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        if not _is_locked(emulator.folder):
+            raise UnavailableError(f"the emulator ended at once:\n{_log_end(emulator)}")
+        with suppress(OSError):
+            opener.open(f"{emulator.endpoint}/_ministack/health", timeout=5).close()
+            return
+        time.sleep(_LOOK_S)
+    raise UnavailableError(
+        f"the emulator does not answer after {_START_S} s:\n{_log_end(emulator)}"
+    )
+
+
+def _log_end(emulator: Emulator) -> str:
+    text = (emulator.folder / _LOG).read_text(encoding="utf-8", errors="replace")
+    return text[-_SHOWN:].strip()
+
+
+def _wait_for_end(emulator: Emulator, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while _is_locked(emulator.folder):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_S)
+    if child := _CHILDREN.pop(emulator.pid, None):
+        if child.stdin:
+            child.stdin.close()
+        child.wait()
+    return True
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(pid, number)
