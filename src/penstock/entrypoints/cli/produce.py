@@ -13,7 +13,6 @@ from typing import Annotated, NamedTuple
 import typer
 
 from penstock.bootstrap import clock_us, open_store
-from penstock.codec import encode_json, iso_time
 from penstock.config import Settings
 from penstock.drivers.pace import Pace
 from penstock.entrypoints.cli.choice import (
@@ -30,13 +29,13 @@ from penstock.entrypoints.cli.choice import (
     simulated_batches,
     simulated_start_us,
 )
+from penstock.entrypoints.cli.journal import HealthFile, log, touch
 from penstock.entrypoints.cli.options import (
     ConfigFile,
     DataDir,
     examples,
     read_settings,
 )
-from penstock.entrypoints.cli.output import say
 from penstock.entrypoints.cli.stopping import Stopper
 from penstock.entrypoints.feeder import Feeder
 from penstock.entrypoints.worker import adopt_rules, trim_log
@@ -54,15 +53,6 @@ _To = Annotated[
         "--to", metavar="STREAM", help="Where trades go: local, the data directory."
     ),
 ]
-_HealthFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--health-file",
-        metavar="FILE",
-        help="Touched each second in which data flows, for a health check.",
-    ),
-]
-
 commands = typer.Typer(rich_markup_mode=None)
 
 
@@ -86,7 +76,7 @@ def produce(
     rate: Rate = None,
     duration: Duration = None,
     seed: Seed = None,
-    health_file: _HealthFile = None,
+    health_file: HealthFile = None,
     config: ConfigFile = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -114,13 +104,13 @@ def produce(
         with _STREAMS[to](settings) as target:
             feeder = Feeder(target.stream, target.dead_letters, settings.stream)
             kinds = list(settings.source.kinds)
-            _log("info", "started", {"to": to, "sources": kinds})
+            log("info", "started", to=to, sources=kinds)
             pulse = _Pulse(feeder, target.chore, health_file)
             after_s = None if duration is None else duration / 1e6
             produce_from(settings, target.stream, feeder, pulse, after_s)
-            _log("info", "stopped", _counts(feeder))
+            log("info", "stopped", **_counts(feeder))
     except PenstockError as e:
-        _log("error", "failed", {"message": str(e)})
+        log("error", "failed", message=str(e))
         raise
 
 
@@ -175,28 +165,20 @@ class _Pulse:
         """Do it; `is_live` says that a venue is connected, even if nothing trades."""
         appended = self._feeder.appended
         if self._health_file and (is_live or appended > self._appended):
-            _touch(self._health_file)
+            touch(self._health_file)
         self._appended = appended
         if self._beats % _MINUTE == 0:
             self._do_chore()
         self._beats += 1
         if self._beats % _MINUTE == 0:
-            _log("info", "counts", _counts(self._feeder))
+            log("info", "counts", **_counts(self._feeder))
 
     def _do_chore(self) -> None:
         try:
             self._chore()
         except UnavailableError as e:
             # The next minute tries again; if it is serious, nothing can be appended.
-            _log("warning", "chore", {"message": str(e)})
-
-
-def _touch(path: Path) -> None:
-    try:
-        path.touch()
-    except OSError as e:
-        # Whoever looks at the file notices as well.
-        _log("warning", "no health file", {"message": f"{path}: {e.strerror or e}"})
+            log("warning", "chore", message=str(e))
 
 
 def _simulated(
@@ -241,7 +223,7 @@ def _live(
             source,
             settings.data_dir,
             "produce",
-            notice=lambda text: _log("warning", "feed", {"message": text}),
+            notice=lambda text: log("warning", "feed", message=text),
             each_s=lambda status: pulse.beat(
                 is_live=any(c.state == "live" for c in status.connections)
             ),
@@ -273,8 +255,3 @@ def _counts(feeder: Feeder) -> Mapping[str, object]:
         "duplicates": feeder.duplicates,
         "dead_letters": feeder.unread,
     }
-
-
-def _log(level: str, event: str, more: Mapping[str, object]) -> None:
-    line = {"time": iso_time(clock_us()), "level": level, "event": event, **more}
-    say(encode_json(line).decode())
