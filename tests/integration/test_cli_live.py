@@ -1,6 +1,7 @@
 """Commands with live feeds, against servers on loopback."""
 
 import json
+import re
 import signal
 import time
 
@@ -24,6 +25,7 @@ from tests.servers import (
     VenueServer,
     made_trades,
 )
+from tests.terminal import draw
 
 BTC, ETH = "coinbase:BTC-USD", "coinbase:ETH-USD"
 
@@ -237,12 +239,12 @@ def test_produce_refuses_streams_that_it_does_not_have(data_dir, stream, message
 def test_what_was_recorded_replays_to_what_ran_live(tmp_path, kind, faults):
     symbols = ["BTC-USDT"] if kind == "binance" else ["BTC-USD"]
     made = made_trades(kind, 600, symbols=symbols)
-    recording = tmp_path / "recording.jsonl.zst"
     with VenueServer(kind, made, faults=faults, happened=50) as server:
         rest = {} if kind in ("bitstamp", "kraken-v1") else {kind: server.rest_url}
         source = SourceSettings(endpoints={kind: server.url}, rest=rest)
-        run_recorded(settings(tmp_path / "live"), source, kind, symbols, recording)
-    penstock("replay", recording, "--config", settings_file(tmp_path))
+        recordings = run_recorded(tmp_path, source, kind, symbols)
+    assert len(recordings) > 1
+    penstock("replay", *recordings, "--config", settings_file(tmp_path))
     live, replayed = (
         dump(settings(tmp_path / "live")),
         dump(settings(tmp_path / "again")),
@@ -251,29 +253,33 @@ def test_what_was_recorded_replays_to_what_ran_live(tmp_path, kind, faults):
     for part in ("states", "positions", "history", "alerts", "completed"):
         assert replayed[part] == live[part], part
     assert trade_ids(replayed) == trade_ids(live)
-    assert len(replayed["dead letters"]) == len(live["dead letters"])
+    assert replayed["dead letters"] == live["dead letters"]
 
 
-def run_recorded(wanted, source, kind, symbols, recording):
+def run_recorded(folder, source, kind, symbols):
     """Run a pipeline on a live source until it has been quiet, and record that."""
-    files = Packed(recording, are_many=False)
+    files = Packed(folder / "recording.jsonl.zst", are_many=True)
     recorder = Recorder(files, clock_us)
-    live = open_live(source, {kind: symbols}, {}, tap=recorder.tap)
+    live = open_live(source, {kind: symbols}, {}, tap=recorder)
 
     def batches():
         quiet = 0
-        for batch in live.batches():
-            recorder.take(batch.trades)
-            recorder.flush()
+        for number, batch in enumerate(live.batches()):
+            recorder.take(batch.trades, batch.bad)
+            if number % 5 == 4:
+                recorder.begin_next()
             yield SourceBatch(batch.trades, [letter_of(item) for item in batch.bad])
             quiet = 0 if batch.trades else quiet + 1
             held = quiet == 40 and any(t.held for t in live.status().tickers)
             if quiet > 40 and not held:
                 live.stop()
 
+    wanted = settings(folder / "live")
     with open_store(wanted) as store, Worker(store, wanted, lambda _: None) as worker:
         worker.feeder.feed(batches(), contiguous=False)
+    recorder.flush()
     files.close()
+    return files.paths
 
 
 def settings_file(folder):
@@ -325,6 +331,29 @@ def test_record_writes_a_file_that_replay_knows_by_itself(tmp_path, data_dir, en
     assert (again["trades"], again["duplicates"]) == (0, 300)
     exists = penstock("record", recording, "--config", config, code=2)
     assert "exists already: name another file" in exists.stderr
+    assert recording.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("symbol", "where", "code"),
+    [("FOO-USD", None, 2), ("BTC-USD", "ws://127.0.0.1:1", 4)],
+)
+def test_a_recording_that_failed_before_any_trade_leaves_no_file(
+    tmp_path, symbol, where, code
+):
+    with VenueServer("coinbase", made_trades("coinbase", 10)) as server:
+        config = config_for(tmp_path, symbols=[symbol], coinbase=where or server)
+        penstock("record", tmp_path / "frames.gz", "--config", config, code=code)
+    assert [path.name for path in tmp_path.iterdir()] == ["penstock.toml"]
+
+
+def test_a_recording_shows_on_a_terminal_how_far_it_is(tmp_path):
+    with VenueServer("coinbase", made_trades("coinbase", 100)) as server:
+        config = config_for(tmp_path, coinbase=server)
+        command = ["record", tmp_path / "f.gz", "--config", config, "--duration", "3s"]
+        screen = draw(list(map(str, command)), 120)
+    assert re.search(r"1\d\d frames, 100 trades; \S+f\.gz: 0\.0 MB", screen)
+    assert f"penstock replay {tmp_path}/f.gz" in screen
 
 
 def test_a_recorder_that_is_killed_leaves_all_but_the_last_second(tmp_path, data_dir):

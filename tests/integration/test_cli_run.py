@@ -1,20 +1,15 @@
 """`penstock run`: a market, live, and how it ends."""
 
 import json
-import os
-import pty
 import re
-import select
 import signal
-import subprocess
 import time
 
 import pytest
 
-from tests.commands import PENSTOCK, penstock, read_json, start, wait_for_trades
+from tests.commands import penstock, read_json, start, wait_for_trades
 from tests.embedded import check, settings
-
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+from tests.terminal import draw
 
 
 @pytest.fixture
@@ -94,30 +89,6 @@ def test_on_a_terminal_it_draws_a_table_that_fits(data_dir, columns):
     assert re.search(r"^\d\d:\d\d:\d\d +BTC-USD +bought +0\.0116", screen, re.M)
     drawn, _, _ = screen.partition("Stopped after")
     assert max(map(len, drawn.splitlines())) <= columns
-
-
-def draw(arguments, columns):
-    """Run a command on a terminal; return all that it wrote, without the escapes."""
-    keyboard, terminal = pty.openpty()
-    size = {"COLUMNS": str(columns), "LINES": "30", "TERM": "xterm"}
-    with subprocess.Popen(
-        [*PENSTOCK, *arguments],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env={**os.environ, **size},
-    ) as process:
-        os.close(terminal)
-        pieces = []
-        while process.poll() is None or select.select([keyboard], [], [], 0)[0]:
-            if select.select([keyboard], [], [], 0.1)[0]:
-                try:
-                    pieces.append(os.read(keyboard, 65536))
-                except OSError:  # Linux: the other side is closed
-                    break
-    os.close(keyboard)
-    assert process.returncode == 0
-    return ESCAPES.sub("", b"".join(pieces).decode()).replace("\r", "\n")
 
 
 def test_when_nobody_reads_any_more_it_ends_without_a_word(data_dir):

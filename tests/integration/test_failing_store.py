@@ -14,18 +14,26 @@ def limit_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST, _LARGEST))
 
 
-@pytest.mark.parametrize("command", ["run", "produce"])
-def test_a_live_feed_ends_with_the_error_when_the_disk_fails(tmp_path, command):
-    data_dir = tmp_path / "data"
+@pytest.mark.parametrize(
+    ("command", "target", "fails"),
+    [
+        ("run", ["--data-dir", "data"], "penstock.db"),
+        ("produce", ["--data-dir", "data"], "penstock.db"),
+        ("record", ["frames.jsonl"], "frames.jsonl cannot be written: File too large"),
+    ],
+)
+def test_a_live_feed_ends_with_the_error_when_the_disk_fails(
+    tmp_path, command, target, fails
+):
     made = made_trades("coinbase", 20_000)
     with VenueServer("coinbase", made, rate_per_s=4_000) as server:
         config = config_for(tmp_path, coinbase=server)
-        options = [command, "--data-dir", data_dir]
-        with start_live(*options, config=config, preexec_fn=limit_files) as process:
+        options = {"cwd": tmp_path, "preexec_fn": limit_files}
+        with start_live(command, *target, config=config, **options) as process:
             try:
                 output, complaint = process.communicate(timeout=30)
             finally:
                 process.kill()
     assert process.returncode == 4, (output, complaint)
-    assert "penstock.db" in complaint
+    assert fails in complaint
     assert "Traceback" not in complaint

@@ -2,12 +2,18 @@
 
 import gzip
 import json
+import os
+import resource
+from itertools import count
 
 import pytest
+from hypothesis import given, strategies
+from msgspec.structs import replace
 
-from penstock.drivers.files import open_file
+from penstock.drivers.files import BadItem, open_file
 from penstock.drivers.recorder import Packed, Recorder
-from penstock.errors import SourceError
+from penstock.errors import SourceError, UnavailableError
+from penstock.feeds.sequence import Sequencer
 from penstock.model import Trade
 
 T0_US = 1_732_146_000_000_000
@@ -31,6 +37,23 @@ def match(trade_id, price=100.0):
     ).encode()
 
 
+# Those of BTC-USD get ids, the others have none.
+_TRADES = strategies.builds(
+    Trade,
+    venue=strategies.just("kraken"),
+    symbol=strategies.sampled_from(["BTC-USD", "ETH-USD"]),
+    price=strategies.just(1.0),
+    size=strategies.just(1.0),
+    event_us=strategies.integers(T0_US, T0_US + 3),
+    received_us=strategies.just(T0_US),
+    gap=strategies.integers(0, 2),
+    backfilled=strategies.booleans(),
+)
+
+
+_STEPS = strategies.tuples(strategies.lists(_TRADES, max_size=4), strategies.booleans())
+
+
 def passed(trade_id, *, gap=0, backfilled=False):
     return Trade(
         venue="coinbase",
@@ -51,101 +74,170 @@ def path(tmp_path):
     return tmp_path / "frames.jsonl"
 
 
+def recorder_of(path, *, are_many=False):
+    files = Packed(path, are_many=are_many)
+    return files, Recorder(files, lambda: T0_US)
+
+
 def record(path, *steps):
     """Record frames (bytes), connections (None) and lists of trades passed on."""
-    files = Packed(path, are_many=False)
-    recorder = Recorder(files, lambda: T0_US)
+    files, recorder = recorder_of(path)
     for number, step in enumerate(steps):
         if isinstance(step, list):
-            recorder.take(step)
+            recorder.take(step, [])
+        elif step is None:
+            recorder.connected("coinbase", T0_US + number, ["BTC-USD"])
         else:
-            recorder.tap("coinbase", T0_US + number, step)
+            recorder.received("coinbase", T0_US + number, step)
     recorder.flush()
     files.close()
     return recorder
 
 
-def replayed(path):
-    with open_file(path) as source:
-        assert source.format_name == "recording"
-        batches = list(source)
-    return [t for b in batches for t in b.trades], [i for b in batches for i in b.bad]
-
-
-def ids(path):
-    trades, bad = replayed(path)
-    assert bad == []
-    return [(t.seq, t.gap, t.backfilled) for t in trades]
+def replayed(*paths):
+    """The trades and bad items of files, one after the other."""
+    trades, bad = [], []
+    for path in paths:
+        with open_file(path) as source:
+            assert source.format_name == "recording"
+            for batch in source:
+                trades += batch.trades
+                bad += batch.bad
+    return trades, bad
 
 
 def test_a_recording_is_lines_with_times_feeds_and_connections(path):
-    recorder = record(path, None, match(1), b"\xff", [passed(1)])
-    connect, frame, strange, to = map(json.loads, path.read_text().splitlines())
-    assert connect == {
-        "t": "connect",
-        "ts": 1732146000.0,
-        "feed": "coinbase",
-        "conn": 1,
-    }
+    files, recorder = recorder_of(path)
+    recorder.connected("coinbase#2", T0_US, ["BTC-USD"])
+    recorder.sent("coinbase#2", T0_US, "subscribe")
+    recorder.received("coinbase#2", T0_US + 1, match(1))
+    recorder.received("coinbase#2", T0_US + 2, b"\xff")
+    recorder.take([passed(1)], [BadItem("coinbase:7:2", b"\xff", "no JSON")])
+    recorder.flush()
+    files.close()
+    connect, sent, frame, strange, to, unread = map(
+        json.loads, path.read_text().splitlines()
+    )
+    line = {"ts": 1732146000.0, "feed": "coinbase", "conn": 2}
+    assert connect == {"t": "connect", **line, "symbols": ["BTC-USD"]}
+    assert sent == {"t": "send", **line, "data": "subscribe"}
     assert (frame["t"], frame["ts"]) == ("recv", 1732146000.000001)
     assert frame["data"].encode() == match(1)
     assert (strange["data64"], "data" in strange) == ("/w==", False)
-    assert to == {"t": "passed", "ts": 1732146000.0, "to": {"coinbase:BTC-USD": 1}}
-    assert (recorder.frames, recorder.fetched) == (2, 0)
+    assert (to["t"], to["ts"]) == ("passed", 1732146000.0)
+    assert [trade["seq"] for trade in to["trades"]] == [1]
+    assert unread == {
+        "t": "unread",
+        "ts": 1732146000.0,
+        "place": "coinbase:7:2",
+        "reason": "no JSON",
+        "data64": "/w==",
+    }
+    assert recorder.frames == 2
 
 
-def test_times_come_back_to_the_microsecond(path):
-    record(path, None, *[match(n) for n in range(1, 50)])
-    trades, _ = replayed(path)
-    assert [t.received_us for t in trades] == [T0_US + n for n in range(1, 50)]
+def test_what_was_passed_on_comes_back_as_it_was_whatever_the_frames_were(path):
+    given = [passed(1), passed(3, gap=1), passed(4, backfilled=True)]
+    record(path, None, match(9), match(2), given[:1], b"garbage", given[1:])
+    assert replayed(path) == (given, [])
 
 
-def test_trades_that_were_fetched_come_before_those_that_waited(path):
-    fetched = [passed(n, backfilled=True) for n in (2, 3)]
-    record(path, None, match(1), [passed(1)], match(4), [*fetched, passed(4)])
-    expected = [(1, 0, False), (2, 0, True), (3, 0, True), (4, 0, False)]
-    assert ids(path) == expected
+def test_what_could_not_be_read_comes_back_with_its_place(path):
+    files, recorder = recorder_of(path)
+    items = [
+        BadItem("coinbase:17:1", b"garbage", "no JSON"),
+        BadItem("coinbase:18:2", b"\xff", "no text"),
+    ]
+    recorder.take([passed(1)], items)
+    recorder.flush()
+    files.close()
+    assert replayed(path) == ([passed(1)], items)
 
 
-def test_what_was_given_up_stays_a_gap_even_if_it_came_later(path):
-    record(path, None, match(1), match(4), match(3), [passed(1), passed(4, gap=2)])
-    assert ids(path) == [(1, 0, False), (4, 2, False)]
-
-
-def test_what_came_out_of_order_and_was_waited_for_is_in_order(path):
-    record(path, None, match(1), match(3), match(2), [passed(n) for n in (1, 2, 3)])
-    assert ids(path) == [(1, 0, False), (2, 0, False), (3, 0, False)]
-
-
-def test_what_a_venue_repeats_on_a_new_connection_comes_once(path):
-    record(path, None, match(1), [passed(1)], None, match(1), match(2), [passed(2)])
-    assert ids(path) == [(1, 0, False), (2, 0, False)]
-
-
-def test_a_recording_that_was_cut_off_gives_the_rest_with_its_gaps(path):
-    record(path, None, match(1), [passed(1)], match(2), match(5))
-    assert ids(path) == [(1, 0, False), (2, 0, False), (5, 2, False)]
-
-
-def test_a_frame_and_a_line_that_cannot_be_read_are_told_with_their_places(path):
-    record(path, None, match(1), b"garbage", [passed(1)])
+def test_a_line_that_cannot_be_read_is_told_with_its_place(path):
+    record(path, None, match(1), [passed(1)])
     with path.open("a") as file:
-        file.write('{"t":"recv","ts":17')
+        file.write(
+            '{"t":"passed","ts":1,"trades":[{"venue":"a"}]}\n{"t":"recv","ts":17'
+        )
     trades, bad = replayed(path)
-    assert [t.seq for t in trades] == [1]
-    assert [item.place for item in bad] == ["frames.jsonl:3", "frames.jsonl:5"]
+    assert trades == [passed(1)]
+    assert [item.place for item in bad] == ["frames.jsonl:4", "frames.jsonl:5"]
+
+
+def test_frames_that_nothing_was_said_of_are_no_trades(path):
+    record(path, None, match(1), [passed(1)], match(2))
+    assert replayed(path) == ([passed(1)], [])
+
+
+def test_the_frames_can_be_read_again_by_the_venues_format(path):
+    record(path, None, match(1), match(2), [passed(1)])
+    with open_file(path, format_name="coinbase") as source:
+        trades = [trade for batch in source for trade in batch.trades]
+    assert [(t.seq, t.received_us) for t in trades] == [(1, T0_US + 1), (2, T0_US + 2)]
+
+
+class TestRotation:
+    def test_the_next_file_tells_first_what_is_connected(self, tmp_path):
+        files, recorder = recorder_of(tmp_path / "f.jsonl", are_many=True)
+        recorder.connected("coinbase", T0_US, ["BTC-USD"])
+        recorder.connected("kraken", T0_US, ["ETH-USD"])
+        recorder.take([passed(1)], [])
+        recorder.begin_next()
+        recorder.received("coinbase", T0_US, match(2))
+        recorder.take([passed(2)], [])
+        recorder.flush()
+        files.close()
+        first, second = (path.read_text().splitlines() for path in files.paths)
+        assert second[:2] == first[:2]
+        assert [json.loads(line)["t"] for line in second[2:]] == ["recv", "passed"]
+        assert replayed(*files.paths) == ([passed(1), passed(2)], [])
+
+    def test_one_with_nothing_to_tell_is_removed(self, tmp_path):
+        files, recorder = recorder_of(tmp_path / "f.jsonl", are_many=True)
+        recorder.take([passed(1)], [])
+        recorder.begin_next()
+        files.close()
+        assert len(list(tmp_path.iterdir())) == 1
+
+    @given(steps=strategies.lists(_STEPS, max_size=8))
+    def test_is_without_consequence(self, steps, tmp_path_factory):
+        """Of trades with ids and without, whose times go back and forth."""
+        ids, batches = count(1), []
+        folder = tmp_path_factory.mktemp("rotated")
+        files, recorder = recorder_of(folder / "f.jsonl", are_many=True)
+        for trades, rotates in steps:
+            batches.append(
+                [
+                    replace(t, seq=next(ids)) if t.symbol == "BTC-USD" else t
+                    for t in trades
+                ]
+            )
+            recorder.take(batches[-1], [])
+            if rotates:
+                recorder.begin_next()
+        recorder.flush()
+        files.close()
+        live = Sequencer({}, contiguous=False)
+        expected = [trade for batch in batches for trade in live.admit(batch)]
+        again = Sequencer({}, contiguous=False)
+        found = []
+        for path in files.paths:
+            again.begin_source(contiguous=False)
+            found += again.admit(replayed(path)[0])
+        assert found == expected
+        assert again.duplicates == 0
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "jsonl.zst"])
 def test_what_was_flushed_can_be_read_although_the_file_is_open(tmp_path, ending):
     path = tmp_path / f"frames.{ending}"
-    files = Packed(path, are_many=False)
-    recorder = Recorder(files, lambda: T0_US)
+    files, recorder = recorder_of(path)
     for n in (1, 2, 3):
-        recorder.tap("coinbase", T0_US + n, match(n))
+        recorder.take([passed(n)], [])
         recorder.flush()
-    recorder.tap("coinbase", T0_US, match(4))
-    assert [seq for seq, _, _ in ids(path)] == [1, 2, 3]
+    recorder.take([passed(4)], [])
+    assert replayed(path) == ([passed(n) for n in (1, 2, 3)], [])
     files.close()
 
 
@@ -173,3 +265,20 @@ def test_a_file_that_is_there_stays_and_an_empty_one_does_not(tmp_path):
     empty.begin()
     empty.close()
     assert (list(tmp_path.iterdir()), empty.paths) == ([there], [])
+
+
+def test_a_disk_that_fails_leaves_what_was_whole(tmp_path):
+    files, recorder = recorder_of(tmp_path / "f.jsonl.gz")
+    recorder.take([passed(1)], [])
+    recorder.flush()
+    whole = files.paths[0].read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, before[1]))
+    try:
+        recorder.received("coinbase", T0_US, os.urandom(1000))
+        with pytest.raises(UnavailableError, match=r"f\.jsonl\.gz cannot be written"):
+            recorder.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    files.close()
+    assert files.paths[0].read_bytes() == whole

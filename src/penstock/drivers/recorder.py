@@ -1,17 +1,16 @@
-r"""Writes down what venues send: frames with their times, and what became of them.
+r"""Writes down what venues send, and what the driver made of it.
 
 A recording is lines of JSON, each an object whose `t` says what it is:
 
-    {"t":"connect","ts":1732146000.000001,"feed":"coinbase","conn":1}
+    {"t":"connect","ts":1732146000.000001,"feed":"coinbase","conn":1,"symbols":["BTC-USD"]}
+    {"t":"send","ts":1732146000.000002,"feed":"coinbase","conn":1,"data":"{\"type\"..."}
     {"t":"recv","ts":1732146000.123456,"feed":"coinbase","conn":1,"data":"{\"type\"..."}
-    {"t":"fetched","ts":1732146000.5,"trade":{"venue":"coinbase",...}}
-    {"t":"passed","ts":1732146000.6,"to":{"coinbase:BTC-USD":1081862675}}
+    {"t":"passed","ts":1732146000.6,"trades":[{"venue":"coinbase",...}]}
+    {"t":"unread","ts":1732146000.7,"place":"coinbase:...","reason":"...","data":"..."}
 
-`recv` is a frame as it came; `data64` has it in base 64 where it is no text.
-`fetched` is a trade that was asked for over REST, to fill a gap.  `passed` says, where
-it differs from the order of the frames as much as where it does not, up to which id the
-trades of a ticker were passed on by then, and in `gaps`, by id, how many were missing
-for good before one: so that replaying takes the same trades in the same order.
+`send` and `recv` are frames as they went and came; `data64` has what is no text in
+base 64.  `passed` are the trades that the driver passed on then, in that order, each
+once, with gaps and numbers: what replaying takes.  `unread` is what it could not read.
 
 Knows files and lines, and no venue.
 """
@@ -20,15 +19,19 @@ import gzip
 import importlib
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from time import gmtime, strftime
-from typing import BinaryIO
+from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from penstock.codec import encode_json, encode_trade
+from penstock.codec import encode_json
+from penstock.drivers.files.batch import BadItem
 from penstock.errors import SourceError, UnavailableError
+from penstock.feeds.sequence import Sequencer
 from penstock.model import Trade
 
 __all__ = ["Packed", "Recorder", "packing_of"]
@@ -43,10 +46,12 @@ class _Line(Struct):
     ts: float
     feed: str | UnsetType = UNSET
     conn: int | UnsetType = UNSET
+    symbols: Sequence[str] | UnsetType = UNSET
+    trades: Sequence[Trade] | UnsetType = UNSET
+    place: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
     data: str | UnsetType = UNSET
     data64: str | UnsetType = UNSET
-    to: dict[str, int] | UnsetType = UNSET
-    gaps: dict[str, dict[str, int]] | UnsetType = UNSET
 
 
 def packing_of(path: Path) -> _Pack:
@@ -91,7 +96,7 @@ class Packed:
     def __init__(self, path: Path, *, are_many: bool) -> None:
         self._path, self._are_many = path, are_many
         self._pack = packing_of(path)
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self.paths: list[Path] = []
         self.written_bytes = 0
 
@@ -102,6 +107,9 @@ class Packed:
             SourceError: There is one already, or it cannot be made.
         """
         self.close()
+        self._open()
+
+    def _open(self) -> FileIO:
         path = self._path
         if self._are_many:
             stem, dot, rest = path.name.partition(".")
@@ -110,13 +118,14 @@ class Packed:
             if path in self.paths:  # within a second
                 path = path.with_name(f"{stem}-{begun}-{len(self.paths)}{dot}{rest}")
         try:
-            self._file = path.open("xb")
+            self._file = file = path.open("xb", buffering=0)
         except FileExistsError as e:
             raise SourceError(f"{path} exists already: name another file") from e
         except OSError as e:
             raise SourceError(f"{path} cannot be written: {e.strerror or e}") from e
         self.paths.append(path)
         self.written_bytes = 0
+        return file
 
     def write(self, data: bytes) -> None:
         """Pack data and write it, so that it is there even if the process is killed.
@@ -124,14 +133,13 @@ class Packed:
         Raises:
             UnavailableError: The disk is full or failed.
         """
-        if self._file is None:
-            self.begin()
+        file = self._file or self._open()
         packed = self._pack(data)
         try:
-            if self._file is not None:
-                self._file.write(packed)
-                self._file.flush()
+            _write(file, packed)
         except OSError as e:
+            with suppress(OSError):  # or what follows it could not be unpacked
+                file.truncate(self.written_bytes)
             raise UnavailableError(
                 f"{self.paths[-1]} cannot be written: {e.strerror or e}"
             ) from e
@@ -145,65 +153,75 @@ class Packed:
             if not self.written_bytes:
                 self.paths.pop().unlink()
 
+    def discard(self) -> None:
+        """Remove the file, whatever is in it."""
+        self.written_bytes = 0
+        self.close()
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
 
 class Recorder:
-    """Turns frames and trades into lines.
+    """Turns what comes and goes, and what became of it, into lines.
 
-    `tap` may be called by another thread than the rest, and never fails; what cannot
-    be written is told by `flush`.
+    As a `Tap` it may be called by another thread than the rest, and never fails; what
+    cannot be written is told by `flush`.
 
     Args:
         files: Where the lines go.
         clock_us: The time, in microseconds since the epoch.
 
     Attributes:
-        frames, fetched: How many were recorded.
+        frames: How many were recorded.
     """
 
     def __init__(self, files: Packed, clock_us: Callable[[], int]) -> None:
         self._files, self._clock_us = files, clock_us
+        # Numbers what the venue does not, as it is where trades are stored: a file
+        # cannot know what numbers the one before it came to.
+        self._sequencer = Sequencer({}, contiguous=False)
         self._lock = threading.Lock()
+        self._connects: dict[str, bytes] = {}
         self._lines: list[bytes] = []
         self._held_bytes = 0
-        self.frames = self.fetched = 0
+        self.frames = 0
 
-    def tap(self, connection: str, us: int, frame: bytes | None) -> None:
-        """Take a frame, or, as None, that a connection was made."""
-        feed, _, number = connection.partition("#")
-        conn = int(number or 1)
-        line = _Line("connect", us / 1e6, feed, conn)
-        if frame is not None:
-            line.t = "recv"
-            try:
-                line.data = bytes(frame).decode()
-            except UnicodeDecodeError:
-                line.data64 = b64encode(frame).decode()
+    def connected(self, connection: str, us: int, symbols: Sequence[str]) -> None:
+        """See `Tap.connected`."""
+        line = encode_json(_line("connect", connection, us, symbols=symbols))
         with self._lock:
-            self.frames += frame is not None
-            self._add(encode_json(line))
+            self._connects[connection] = line
+            self._add(line)
 
-    def take(self, trades: Iterable[Trade]) -> None:
-        """Take trades as they were passed on, in order."""
-        to: dict[str, int] = {}
-        gaps: dict[str, dict[str, int]] = {}
+    def received(self, connection: str, us: int, frame: bytes) -> None:
+        """See `Tap.received`."""
+        line = encode_json(_with_data(_line("recv", connection, us), frame))
+        with self._lock:
+            self.frames += 1
+            self._add(line)
+
+    def sent(self, connection: str, us: int, message: str) -> None:
+        """See `Tap.sent`."""
+        line = encode_json(_line("send", connection, us, data=message))
+        with self._lock:
+            self._add(line)
+
+    def take(self, trades: Sequence[Trade], unread: Sequence[BadItem]) -> None:
+        """Take what the driver passed on, in order."""
         ts = self._clock_us() / 1e6
         lines = []
-        for trade in trades:
-            if trade.seq:
-                to[trade.ticker] = trade.seq
-            if trade.gap:
-                gaps.setdefault(trade.ticker, {})[str(trade.seq)] = trade.gap
-            if trade.backfilled:
-                lines.append(
-                    b'{"t":"fetched","ts":%.6f,"trade":%s}'
-                    % (ts, encode_trade(trade).rstrip())
-                )
+        if trades:
+            lines.append(_Line("passed", ts, trades=self._sequencer.admit(trades)))
+        for item in unread:
+            line = _Line("unread", ts, place=item.place, reason=item.reason)
+            lines.append(_with_data(line, item.data))
         with self._lock:
-            self.fetched += len(lines)
             for line in lines:
-                self._add(line)
-            if to:
-                self._add(encode_json(_Line("passed", ts, to=to, gaps=gaps or UNSET)))
+                self._add(encode_json(line))
 
     @property
     def is_due(self) -> bool:
@@ -222,6 +240,31 @@ class Recorder:
         if lines:
             self._files.write(b"\n".join(lines) + b"\n")
 
+    def begin_next(self) -> None:
+        """Begin the next file, which tells first what is connected.
+
+        Raises:
+            SourceError: See `flush`, which this does.
+            UnavailableError: Likewise.
+        """
+        self.flush()
+        self._files.begin()
+        with self._lock:
+            self._lines[:0] = self._connects.values()
+
     def _add(self, line: bytes) -> None:
         self._lines.append(line)
         self._held_bytes += len(line)
+
+
+def _line(t: str, connection: str, us: int, **more: Any) -> _Line:  # noqa: ANN401 (the fields' own)
+    feed, _, number = connection.partition("#")
+    return _Line(t, us / 1e6, feed, int(number or 1), **more)
+
+
+def _with_data(line: _Line, data: bytes) -> _Line:
+    try:
+        line.data = bytes(data).decode()
+    except UnicodeDecodeError:
+        line.data64 = b64encode(data).decode()
+    return line

@@ -18,7 +18,7 @@ _LINES = 200  # looked at, at most: a capture may begin with a good deal of orde
 _FREQTRADE = re.compile(rb"\s*\[\s*\[\s*[0-9]")
 _CCXT_ARRAY = re.compile(rb"\s*\[\s*\{")
 _PENSTOCK = re.compile(rb'\s*\{(?=.*"venue"\s*:)(?=.*"event_us"\s*:)')
-_RECORDING = re.compile(rb'\{"t":"\w+","ts":[0-9.e+]+,("feed"|"to"|"trade"):')
+_RECORDING = re.compile(rb'\{"t":"\w+","ts":[0-9.e+]+,("feed"|"trades"|"place"):')
 _CCXT = re.compile(rb'\s*\{(?=.*"price"\s*:)(?=.*"amount"\s*:).*"(timestamp|datetime)"')
 
 # How frames begin; the first that fits counts.

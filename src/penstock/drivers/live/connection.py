@@ -35,7 +35,7 @@ class Connection:
         clocks: The time.
         tls: For addresses that begin with wss.
         chance: For waiting times.
-        tap: Told of every frame.
+        tap: Told of what comes and goes.
 
     Attributes:
         host: Whom it talks to.
@@ -168,7 +168,7 @@ class Connection:
             kept=kept,
         )
         if self._tap:
-            self._tap(self.name, self._clocks.wall_us(), None)
+            self._tap.connected(self.name, self._clocks.wall_us(), self._fed())
         try:
             async with asyncio.timeout(endpoint.subscribe_s):
                 for message in line.feed.to_send():

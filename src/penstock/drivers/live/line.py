@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from websockets.asyncio.client import ClientConnection
 
@@ -19,16 +19,29 @@ from penstock.model import Trade
 
 __all__ = ["Clocks", "Line", "StampedSocket", "Tap", "stamped"]
 
-# Told of a connection's name, the time in microseconds since the epoch, and a frame;
-# None for a new connection.
-Tap = Callable[[str, int, bytes | None], None]
-
 _END_S = 1.0  # how long reading may take after the end
 _KEPT_BYTES = 65_536  # of a message that cannot be read
 # A symbol whose trades have to be asked for as often, so soon after one another, is
 # not fed any more, whatever the venue says.
 _STRIKES = 3
 _STRIKES_SPAN = 12  # silences
+
+
+class Tap(Protocol):
+    """Is told of all that goes over the connections, in the source's thread.
+
+    It must neither hold that up nor raise.  A connection goes by its name; times are
+    microseconds since the epoch.
+    """
+
+    def connected(self, connection: str, us: int, symbols: Sequence[str]) -> None:
+        """Take note of a new connection, and of what will be asked for on it."""
+
+    def received(self, connection: str, us: int, frame: bytes) -> None:
+        """Take note of a frame that came."""
+
+    def sent(self, connection: str, us: int, message: str) -> None:
+        """Take note of a message that is sent."""
 
 
 class Clocks(NamedTuple):
@@ -83,7 +96,7 @@ class Line:
         counts: Where messages are counted.
         clocks: The time.
         timing: How long to wait.
-        tap: Told of every frame.
+        tap: Told of what comes and goes.
         kept: Whether trades wait until `let_go`.
 
     Attributes:
@@ -145,12 +158,14 @@ class Line:
             self.heard_s = socket.received_s
             self._receive(frame, socket.received_us)
             for message in self.feed.to_send():
-                await socket.send(message)
+                await self.send(message)
             if flow.is_full:
                 await self._pause()
 
     async def send(self, message: str) -> None:
         """Send a message."""
+        if self._tap:
+            self._tap.sent(self._name, self._clocks.wall_us(), message)
         await self._socket.send(message)
 
     def start(self) -> None:
@@ -220,7 +235,7 @@ class Line:
 
     def _receive(self, frame: bytes, received_us: int) -> None:
         if self._tap:
-            self._tap(self._name, received_us, frame)
+            self._tap.received(self._name, received_us, frame)
         notes = self.feed.notes
         late = notes.late
         trades = self._parse(self.feed, frame, received_us)

@@ -59,8 +59,7 @@ class LiveSource:
         timing: How long to wait, and how much to keep.
         clocks: The time; None for the machine's.
         tls: Whom to trust; None for whom the machine trusts.
-        tap: Told of every frame, in the source's thread, which it must not hold up
-            and where it must not raise; for recording.
+        tap: Told of what comes and goes, for recording.
 
     Attributes:
         contiguous: What `Sequencer` has to know of it: gaps are marked already.

@@ -1,4 +1,4 @@
-"""How far a replay is: a bar on the terminal, nothing elsewhere."""
+"""How far a replay or a recording is: on a terminal, and nothing elsewhere."""
 
 import sys
 from collections.abc import Sequence
@@ -12,33 +12,26 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
+    SpinnerColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-__all__ = ["ReplayProgress"]
+__all__ = ["RecordProgress", "ReplayProgress"]
 
 
-class ReplayProgress:
-    """A bar over several files, on standard error; use it as a context manager."""
+class _Shown:
+    """A line on standard error that is gone in the end; use it as a context manager."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TextColumn("{task.fields[per_s]:,.0f} trades/s"),
-            TimeRemainingColumn(compact=True),
+            *columns,
             console=Console(stderr=True),
             transient=True,
             disable=not sys.stderr.isatty(),
         )
-        sizes = [path.stat().st_size for path in paths]
-        # The size of a pipe is not known, and so neither is that of all.
-        total = sum(sizes) if all(sizes) else None
-        self._task = self._progress.add_task("", total=total, per_s=0.0)
-        self._began_s = monotonic()
-        self._done_bytes = self._file_bytes = self._trades = 0
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -51,6 +44,41 @@ class ReplayProgress:
         traceback: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+
+class RecordProgress(_Shown):
+    """What was recorded so far, in words."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+        )
+        self._task = self._progress.add_task("connecting", total=None)
+
+    def show(self, text: str) -> None:
+        """Say it."""
+        self._progress.update(self._task, description=text)
+
+
+class ReplayProgress(_Shown):
+    """A bar over several files."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        super().__init__(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[per_s]:,.0f} trades/s"),
+            TimeRemainingColumn(compact=True),
+        )
+        sizes = [path.stat().st_size for path in paths]
+        # The size of a pipe is not known, and so neither is that of all.
+        total = sum(sizes) if all(sizes) else None
+        self._task = self._progress.add_task("", total=total, per_s=0.0)
+        self._began_s = monotonic()
+        self._done_bytes = self._file_bytes = self._trades = 0
 
     def begin(self, name: str) -> None:
         """Say what comes next: a file, or the end."""

@@ -1,10 +1,8 @@
 """`penstock record`: what venues send, into files that can be replayed."""
 
 import shlex
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -28,9 +26,11 @@ from penstock.entrypoints.cli.options import (
     typed,
 )
 from penstock.entrypoints.cli.output import complain, print_json, say
+from penstock.entrypoints.cli.progress import RecordProgress
+from penstock.entrypoints.cli.stopping import Stopper
 from penstock.entrypoints.cli.words import counted
 from penstock.entrypoints.wanted import symbols_by_source
-from penstock.errors import SourceError
+from penstock.errors import PenstockError, SourceError
 from penstock.feeds import FEEDS
 from penstock.units import duration_us, size_bytes, within
 
@@ -42,9 +42,6 @@ __all__ = ["commands"]
 
 _FLUSH_S = 0.5  # what is lost if the process is killed, at most
 _NOTICE_S = 1.0
-# How long the next file may have to wait for a gap to be filled: whatever belongs
-# together should be in one file.
-_WAIT_S = 30.0
 
 
 class _Rotation(NamedTuple):
@@ -110,11 +107,12 @@ def record(
 ) -> None:
     """Write down what venues send, as they send it.
 
-    Every frame goes into FILE with its time, and so does every trade that was fetched
-    to fill a gap; `penstock replay FILE` makes the same of it as `penstock run` made.
-    A name that ends in .zst or .gz is packed.  With --rotate each file has the time
-    of its beginning in its name.  Needs no data directory.  Ctrl-C or SIGTERM stops
-    it; if it is killed, at most the last second is missing.
+    Every frame goes into FILE with its time, and so does every trade as it was passed
+    on, those included that were fetched to fill a gap: `penstock replay FILE` makes
+    the same of it as `penstock run` made.  A name that ends in .zst or .gz is packed.
+    With --rotate each file has the time of its beginning in its name.  Needs no data
+    directory.  Ctrl-C or SIGTERM stops it; if it is killed, at most the last second
+    is missing.
     """
     settings = choose(read_settings(config, None), source=source, symbol=symbol)
     strange = [kind for kind in settings.source.kinds if kind not in FEEDS]
@@ -134,14 +132,13 @@ def record(
 
     files = Packed(file, are_many=rotate is not None)
     recorder = Recorder(files, clock_us)
-    live = open_live(
-        settings.source, symbols_by_source(settings.source), {}, tap=recorder.tap
-    )
+    symbols = symbols_by_source(settings.source)
+    live = open_live(settings.source, symbols, {}, tap=recorder)
     files.begin()
     after_s = None if duration is None else duration / 1e6
     session = _Session(files, recorder, live, rotate or _NEVER, lambda: status_of(live))
-    with _stopping(live.stop, after_s):
-        session.run(Notices())
+    with Stopper().calls(live.stop, after_s=after_s), RecordProgress() as progress:
+        session.run(Notices(), progress)
     report = session.report()
     if as_json:
         print_json(report)
@@ -172,24 +169,35 @@ class _Session:
     ) -> None:
         self._files, self._recorder, self._live = files, recorder, live
         self._rotation, self._status = rotation, status
-        self._trades = self._missing = self._unreadable = 0
+        self._trades = self._fetched = self._missing = self._unreadable = 0
         self._began_s = self._file_began_s = self._flushed_s = monotonic()
 
-    def run(self, notices: "Notices") -> None:
-        """Record until the source ends."""
-        noticed_s = monotonic()
+    def run(self, notices: "Notices", progress: RecordProgress) -> None:
+        """Record until the source ends; what failed before any trade leaves no file.
+
+        Raises:
+            SourceError: Every symbol was refused, or a file cannot be made.
+            UnavailableError: No venue could be reached, or the disk failed.
+        """
+        noticed_s = self._began_s
         try:
-            for batch in self._live.batches():
-                self._take(batch)
-                now_s = monotonic()
-                if self._recorder.is_due or now_s - self._flushed_s >= _FLUSH_S:
-                    self._flush(now_s)
-                if now_s - noticed_s >= _NOTICE_S:
-                    noticed_s = now_s
-                    for text in notices.of(self._status()):
-                        complain(text)
-        finally:
+            with closing(self._live.batches()) as batches:
+                for batch in batches:
+                    self._take(batch)
+                    now_s = monotonic()
+                    if self._recorder.is_due or now_s - self._flushed_s >= _FLUSH_S:
+                        self._flush(now_s)
+                        progress.show(self._so_far())
+                    if now_s - noticed_s >= _NOTICE_S:
+                        noticed_s = now_s
+                        for text in notices.of(self._status()):
+                            complain(text)
             self._recorder.flush()
+        except PenstockError:
+            if not self._trades:
+                self._files.discard()
+            raise
+        finally:
             self._files.close()
 
     def report(self) -> dict[str, object]:
@@ -198,46 +206,30 @@ class _Session:
             "files": [str(path) for path in self._files.paths],
             "frames": self._recorder.frames,
             "trades": self._trades,
-            "fetched": self._recorder.fetched,
+            "fetched": self._fetched,
             "missing": self._missing,
             "unreadable": self._unreadable,
             "elapsed_s": round(monotonic() - self._began_s, 3),
         }
 
+    def _so_far(self) -> str:
+        frames = counted(self._recorder.frames, "frame")
+        trades = counted(self._trades, "trade")
+        path, size = self._files.paths[-1], self._files.written_bytes
+        return f"{frames}, {trades}; {path}: {size / 1e6:,.1f} MB"
+
     def _take(self, batch: "LiveBatch") -> None:
-        self._recorder.take(batch.trades)
+        self._recorder.take(batch.trades, batch.bad)
         self._trades += len(batch.trades)
-        self._missing += sum(trade.gap for trade in batch.trades)
+        for trade in batch.trades:
+            self._fetched += trade.backfilled
+            self._missing += trade.gap
         self._unreadable += len(batch.bad)
 
     def _flush(self, now_s: float) -> None:
         self._recorder.flush()
         self._flushed_s = now_s
-        late_s = now_s - self._file_began_s - self._rotation.after_s
-        is_full = self._files.written_bytes >= self._rotation.after_bytes
-        if late_s < 0 and not is_full:
-            return
-        if any(ticker.held for ticker in self._status().tickers) and (
-            late_s < _WAIT_S
-            and self._files.written_bytes < 2 * self._rotation.after_bytes
-        ):
-            return
-        self._files.begin()
-        self._file_began_s = now_s
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None], after_s: float | None) -> Iterator[None]:
-    """Call `stop` on Ctrl-C, SIGTERM, or after some time."""
-    timer = threading.Timer(after_s or 0, stop)
-    timer.daemon = True
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stop()) for number in signals]
-    try:
-        if after_s is not None:
-            timer.start()
-        yield
-    finally:
-        timer.cancel()
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+        is_late = now_s - self._file_began_s >= self._rotation.after_s
+        if is_late or self._files.written_bytes >= self._rotation.after_bytes:
+            self._recorder.begin_next()
+            self._file_began_s = now_s
