@@ -24,12 +24,12 @@ _INTRODUCTION = """\
 `penstock` does everything from the command line. `penstock COMMAND --help`, or `-h`,
 says what is below. `penstock --install-completion` sets up completion for your shell.
 
-Every command takes `--config FILE` and, but for `record`, `--data-dir DIR`; what no
-option says, the [settings](configuration.md) do. The commands that only look
-(`positions`, `trades`, `alerts`, `history`, `bars`, `dead-letters`, `feeds`), and those
-of `lookup`, work while `penstock run`, `replay` or `produce` is at work on the same
-data directory; the others need it for themselves, and say who has it. All times are
-UTC.
+Every command but `package` takes `--config FILE` and, but for `record`, `--data-dir
+DIR`; what no option says, the [settings](configuration.md) do. The commands that only
+look (`positions`, `trades`, `alerts`, `history`, `bars`, `dead-letters`, `feeds`), and
+those of `lookup`, work while `penstock run`, `replay` or `produce` is at work on the
+same data directory; the others need it for themselves, and say who has it. All times
+are UTC.
 """
 _JSON = """\
 ## JSON

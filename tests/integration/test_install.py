@@ -22,7 +22,7 @@ HEAVY = {
 def contents(package):
     return {
         path.relative_to(package): path.read_bytes()
-        for pattern in ("*.py", "py.typed")
+        for pattern in ("*.py", "*.txt", "py.typed")
         for path in package.rglob(pattern)
     }
 

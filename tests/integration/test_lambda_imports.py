@@ -16,6 +16,7 @@ FUNCTIONS = {
     "lambda_consumer": FOREIGN | {"httpx", "asyncio", "penstock.drivers"},
     # httpx, with which it asks, takes these two where they are; in a zip they are not.
     "lambda_producer": FOREIGN - {"rich", "zstandard"},
+    "lambda_enrichment": FOREIGN | {"httpx", "asyncio", "penstock.drivers"},
     "lambda_sweeper": FOREIGN | {"httpx", "asyncio", "penstock.drivers"},
 }
 

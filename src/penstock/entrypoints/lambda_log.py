@@ -20,6 +20,8 @@ NAMESPACE = "Penstock"
 METRICS: Mapping[str, str] = {
     "Records": "Count",
     "Trades": "Count",
+    "Events": "Count",
+    "MissingRows": "Count",
     "Duplicates": "Count",
     "Redelivered": "Count",
     "Late": "Count",
@@ -32,6 +34,7 @@ METRICS: Mapping[str, str] = {
     "UndeliveredTickers": "Count",
     "DeliveredTickers": "Count",
     "FailedPrices": "Count",
+    "FailedBatches": "Count",
     "IteratorAge": "Milliseconds",
     "Latency": "Milliseconds",
 }

@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Entry] = {
     "lookup load": Entry("lookup", "Load rows into TABLE from FILE: CSV or JSON."),
     "lookup list": Entry("lookup", "List rows of TABLE."),
     "lookup get": Entry("lookup", "Show the rows of TABLE under each KEY."),
+    "package": Entry("package", "Make the zips of the AWS functions."),
     "enrich": Entry("enrich", "Add what is looked up to the events of FILE."),
 }
 # The first word of commands of two.

@@ -1,0 +1,98 @@
+"""A Kinesis stream's events -> lookups -> enriched events in the bucket.
+
+The event source mapping must ask for `ReportBatchItemFailures`.  A batch is stored
+whole or comes again whole: nothing of an event depends on the one before it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from penstock.enrichment import Lookup, enrich_batch
+from penstock.entrypoints.lambda_consumer import Response, read_event
+from penstock.entrypoints.lambda_context import Context
+from penstock.entrypoints.lambda_log import Log, Value
+from penstock.ports import DeadLetters, ObjectStore, Record
+
+__all__ = ["Enrichment"]
+
+
+class Enrichment:
+    """Enriches batches of one stream.
+
+    Args:
+        lookups: What to look up, in this order.
+        objects: Where enriched events go.
+        dead_letters: Where lines go that are no events.
+        log: Told of every batch.
+        clock_us: Tells the time.
+    """
+
+    def __init__(
+        self,
+        lookups: Sequence[Lookup],
+        objects: ObjectStore,
+        dead_letters: DeadLetters,
+        log: Log,
+        *,
+        clock_us: Callable[[], int],
+    ) -> None:
+        self._lookups, self._objects = lookups, objects
+        self._dead_letters, self._log, self._clock_us = dead_letters, log, clock_us
+
+    def handle(self, event: Mapping[str, Any], context: Context) -> Response:
+        """Enrich a batch, or name its first record, to have it come again.
+
+        Raises:
+            BadRecordError: The event is not of a Kinesis stream.
+            PenstockError: Something that no retry of a few records will help, such as
+                a right that is missing; all of the batch comes again.
+        """
+        began_us = self._clock_us()
+        try:
+            records = read_event(event)
+            result = enrich_batch(
+                records,
+                self._lookups,
+                objects=self._objects,
+                dead_letters=self._dead_letters,
+                now_us=began_us,
+            )
+        except Exception as e:
+            error = f"{type(e).__name__}: {e}"
+            self._log.write("error", "batch failed", context, error=error)
+            raise
+        first = str(records[0].sequence_number) if result.failed else ""
+        self._log.write(
+            "warning" if result.failed else "info",
+            "batch",
+            context,
+            metrics={
+                "Records": len(event["Records"]),
+                "Events": result.events,
+                "MissingRows": result.missing,
+                "DeadLetters": result.dead_letters,
+                "FailedBatches": 1 if result.failed else 0,
+                **_age(records, began_us),
+            },
+            **_place(records),
+            object=result.key,
+            error=str(result.failed or ""),
+            resume_at=first,
+        )
+        return {"batchItemFailures": [{"itemIdentifier": first}] if first else []}
+
+
+def _age(records: Sequence[Record], now_us: int) -> dict[str, Value]:
+    if not records:
+        return {}
+    return {"IteratorAge": max(0, now_us - records[-1].arrival_us) / 1000}
+
+
+def _place(records: Sequence[Record]) -> dict[str, object]:
+    if not records:
+        return {}
+    return {
+        "shard": records[0].shard,
+        "first": str(records[0].sequence_number),
+        "last": str(records[-1].sequence_number),
+    }
