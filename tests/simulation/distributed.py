@@ -14,22 +14,23 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from random import Random
+from unittest.mock import patch
 
 import msgspec
 from msgspec import Struct
 
 from penstock.engine.history import bar_series, history_rows
 from penstock.engine.step import fold
+from penstock.entrypoints import lambda_consumer
 from penstock.entrypoints.lambda_consumer import Consumer
 from penstock.entrypoints.lambda_log import Log
-from penstock.errors import UnavailableError
+from penstock.entrypoints.lambda_sweeper import Sweeper
 from penstock.layout import COMPLETED_TRADES, completed_key, completed_object
 from penstock.memory import MemoryHistory
 from penstock.model import TickerState
-from penstock.pipeline import deliver
 from penstock.sandbox.settings import MappingSettings
 from tests.simulation.producer import Producer
-from tests.simulation.service import Service
+from tests.simulation.service import Context, Service
 from tests.simulation.stores import (
     CountedStates,
     Difference,
@@ -52,6 +53,7 @@ class Variant(Struct, frozen=True, kw_only=True):
         handler: Makes the function's handler of ports, rules and a clock.
         states, history: The stores.
         reports_failures: The mapping heeds `batchItemFailures`.
+        max_retries: When the mapping gives a batch up.
         parents_first: A shard's children wait until it is done.
         mixes_keys: Aggregates of several keys are also made where lanes are several.
     """
@@ -60,14 +62,18 @@ class Variant(Struct, frozen=True, kw_only=True):
     states: type = CountedStates
     history: type = MemoryHistory
     reports_failures: bool = True
+    max_retries: int = -1
     parents_first: bool = True
     mixes_keys: bool = False
 
 
 def consumer(ports, rules, clock_us):
     """The handler that is deployed."""
-    log = Log({}, lambda line: None, clock_us)
-    return Consumer(ports, rules, log, clock_us=clock_us).handle
+    return Consumer(ports, rules, silent_log(), clock_us=clock_us).handle
+
+
+def silent_log():
+    return Log({}, lambda line: None, lambda: 0)
 
 
 RIGHT = Variant(handler=consumer)
@@ -80,7 +86,9 @@ def simulate(seed, variant=RIGHT, happened=None):
         Difference: Something is lost, doubled or otherwise not what it must be.
     """
     happened = Counter() if happened is None else happened
-    Simulation(seed, variant, happened).run()
+    simulation = Simulation(seed, variant, happened)
+    with patch.object(lambda_consumer, "_TICKERS", simulation.tickers_at_once):
+        simulation.run()
     return +happened
 
 
@@ -107,6 +115,7 @@ class Simulation:
             window_us=chance.choice([0, 0, 2_000_000]),
             bisect=chance.random() < 0.7,
             reports_failures=variant.reports_failures,
+            max_retries=variant.max_retries,
             lanes=lanes,
         )
         self._stream = ModelStream(chance, chance.randint(1, 3))
@@ -132,6 +141,9 @@ class Simulation:
             history=variant.history,
         )
         self._handler = variant.handler(self._ports, self._rules, lambda: self._now_us)
+        self._sweeper = Sweeper(self._ports, silent_log()).handle
+        # As if there were too many to process at once.
+        self.tickers_at_once = chance.choice([1, 2, 25])
 
     def run(self):
         acts = (
@@ -149,7 +161,7 @@ class Simulation:
             self._now_us += int(chance.random() ** 3 * 1_000_000)
             acts[int(chance.random() * len(acts))]()
         service.rough = False
-        self._sweep()
+        self._sweeper({}, Context(chance))
         self._check()
 
     def _fault(self, operation, key, done):
@@ -189,14 +201,7 @@ class Simulation:
     def _start_sweep(self):
         if self._ports.states.undelivered():
             self._happened["swept meanwhile"] += 1
-            self._service.start(self._sweep)
-
-    def _sweep(self):
-        states = self._ports.states
-        try:
-            deliver(states.load(states.undelivered()), self._ports)
-        except UnavailableError:
-            return
+            self._service.start(self._sweeper)
 
     def _check(self):
         found, expected = self._found(), self._expected()

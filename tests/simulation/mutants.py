@@ -71,6 +71,7 @@ VARIANTS = {
     "commits without the condition": replace(RIGHT, states=BlindStates),
     "an older history row replaces a newer": replace(RIGHT, history=LastWriteWins),
     "the mapping does not heed failures": replace(RIGHT, reports_failures=False),
+    "the mapping gives up after three retries": replace(RIGHT, max_retries=3),
     "children of a shard do not wait for it": replace(RIGHT, parents_first=False),
     "aggregates mix keys under parallelization": replace(RIGHT, mixes_keys=True),
 }

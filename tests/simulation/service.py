@@ -4,23 +4,29 @@ Every call of a port is a place where an invocation may be left and another goes
 where it ends.  Greenlets do that, so that the code under test is the code that runs.
 """
 
+from functools import partial
+
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from penstock.errors import UnavailableError
 from penstock.sandbox.events import kinesis_event
-from penstock.sandbox.mapping import FAILED, THROTTLED, ShardMapping
+from penstock.sandbox.mapping import FAILED, THROTTLED, Discarded, ShardMapping
 
 STREAM_ARN = "arn:aws:kinesis:eu-west-3:123456789012:stream/trades"
 ROLE_ARN = "arn:aws:iam::123456789012:role/consumer"
 
 
 class Context:
-    """What Lambda tells a function; no simulated call takes long."""
+    """What Lambda tells a function: now and then, that its time runs out."""
 
     aws_request_id = "c9b8fa9f-5a7f-4ae1-af9c-0c604cde93a5"
 
+    def __init__(self, chance):
+        self._left_ms = chance.choice([900, 60_000, 60_000])
+
     def get_remaining_time_in_millis(self):
-        return 60_000
+        self._left_ms -= 100
+        return self._left_ms
 
 
 class Run:
@@ -126,6 +132,8 @@ class Service:
     def _invoke(self, handler, reader, now_us):
         mapping = reader.mapping
         for invocation in mapping.due(now_us):
+            if isinstance(invocation, Discarded):
+                continue  # lost, unless nothing is given up
             if self.rough and self._chance.random() < 0.1:
                 self._happened["throttled"] += 1
                 mapping.finish(invocation, THROTTLED, now_us)
@@ -135,13 +143,13 @@ class Service:
             )
             self._happened["invoked"] += 1
             self._happened["invoked again"] += invocation.invoke_count > 1
-            code = _call(handler, event)
-            self.runs.append(Run(code, mapping, invocation))
+            call = partial(handler, event, Context(self._chance))
+            self.runs.append(Run(call, mapping, invocation))
         reader.save()
 
-    def start(self, code):
-        """Run something that is no invocation of the stream."""
-        self.runs.append(Run(code))
+    def start(self, handler):
+        """Invoke something that no mapping waits for."""
+        self.runs.append(Run(partial(handler, {}, Context(self._chance))))
 
     def go_on(self, now_us):
         """Let one of the runs make a few calls, or end it."""
@@ -232,7 +240,3 @@ class Service:
         mapping, run.mapping = run.mapping, None
         if mapping is not None:
             mapping.finish(run.invocation, outcome, now_us)
-
-
-def _call(handler, event):
-    return lambda: handler(event, Context())
