@@ -212,10 +212,13 @@ class Simulation:
     def _expected(self):
         """What one fold of each ticker's trades gives."""
         rules, rows, alerts, completed, states = self._rules, {}, {}, {}, {}
+        positions = self._stream.last_numbers
         for ticker, trades in self._producer.trades.items():
             fresh = TickerState(ticker=ticker)
             folded = fold(fresh, [(1, trades)], rules.of(ticker))
-            states[ticker] = msgspec.structs.replace(folded.state, stream_position=0)
+            states[ticker] = msgspec.structs.replace(
+                folded.state, stream_position=positions[ticker]
+            )
             rows |= {_place(r): r for r in history_rows(ticker, folded, rules)}
             alerts |= {alert.id: alert for alert in folded.alerts}
             completed |= {
@@ -237,7 +240,7 @@ class Simulation:
         series = [s for t in TICKERS for s in (t, bar_series(t, self._rules.bar_us))]
         return {
             "states": {
-                ticker: msgspec.structs.replace(state, version=0, stream_position=0)
+                ticker: msgspec.structs.replace(state, version=0)
                 for ticker, state in ports.states.load(TICKERS).items()
             },
             "positions": ports.states.positions(),

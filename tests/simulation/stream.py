@@ -27,12 +27,18 @@ class Shard:
 
 
 class ModelStream:
-    """A stream that can be resharded; sequence numbers rise over all of it."""
+    """A stream that can be resharded; sequence numbers rise over all of it.
+
+    Attributes:
+        shards: All, parents before children.
+        last_numbers: The last record that holds something of each key.
+    """
 
     def __init__(self, chance, shards):
         self._chance = chance
         self._number = FIRST_NUMBER
         self._named = 0
+        self.last_numbers = {}
         edges = [HASHES * n // shards for n in range(shards + 1)]
         self.shards = []
         for low, high in pairwise(edges):
@@ -48,6 +54,7 @@ class ModelStream:
             data = aggregate(records)
         self._number += self._chance.randint(1, 1 << 40)
         shard = self.shard_of(key)
+        self.last_numbers |= dict.fromkeys((k for k, _ in records), self._number)
         shard.records.append(Record(shard.name, self._number, key, data, now_us))
 
     def shard_of(self, key):
