@@ -1,0 +1,1 @@
+"""Penstock's infrastructure on AWS, as CDK stacks."""
