@@ -1,9 +1,11 @@
 # syntax=docker/dockerfile:1
-# The producer: trades of live venues into the data directory /data.
+# The producer: trades of live venues into the data directory /data, or into Kinesis.
 #
 #   docker build -t penstock .
 #   docker run -v penstock-data:/data penstock
 #   docker run -v penstock-data:/data penstock produce --source kraken --symbol BTC-USD
+#   docker run penstock produce --to kinesis --health-file /data/healthy --source kraken ...
+#   docker run penstock consume --health-file /data/healthy
 #
 # Whoever deploys it should pin the base image by its digest as well.
 
@@ -18,9 +20,9 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/penstock \
     UV_COMPILE_BYTECODE=1
 COPY pyproject.toml uv.lock README.md LICENSE ./
 # The dependencies change less often than the source.
-RUN ["uv", "sync", "--locked", "--no-default-groups", "--extra", "cli", "--extra", "live", "--no-install-project"]
+RUN ["uv", "sync", "--locked", "--no-default-groups", "--extra", "cli", "--extra", "live", "--extra", "aws", "--no-install-project"]
 COPY src src
-RUN ["uv", "sync", "--locked", "--no-default-groups", "--extra", "cli", "--extra", "live", "--no-editable"]
+RUN ["uv", "sync", "--locked", "--no-default-groups", "--extra", "cli", "--extra", "live", "--extra", "aws", "--no-editable"]
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="penstock" \

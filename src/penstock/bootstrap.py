@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from penstock.config import Settings
 from penstock.enrichment import Lookup
+from penstock.errors import ConfigError
 from penstock.pipeline import Ports
-from penstock.ports import LookupTable
+from penstock.ports import Checkpoints, LookupTable, Stream
 
 if TYPE_CHECKING:
     from penstock.local import Durability, LocalStore
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "archiver_of",
+    "aws_checkpoints",
+    "aws_ports",
+    "aws_stream",
     "clock_us",
     "open_local_lookups",
     "open_lookup_table",
@@ -119,4 +123,29 @@ def archiver_of(store: "LocalStore", settings: Settings) -> "Archiver":
         store.objects,
         interval_us=settings.archive.interval_us,
         max_bytes=settings.archive.max_bytes,
+    )
+
+
+def aws_ports(settings: Settings) -> Ports:
+    """Make the adapters of the tables, bucket and topic that `settings` name.
+
+    Raises:
+        ConfigError: A name is missing.
+    """
+    raise _not_yet(settings)
+
+
+def aws_stream(settings: Settings) -> Stream:
+    """Make the adapter of the Kinesis stream that `settings` name."""
+    raise _not_yet(settings)
+
+
+def aws_checkpoints(settings: Settings) -> Checkpoints:
+    """Make the adapter of where consumers of that stream note how far they are."""
+    raise _not_yet(settings)
+
+
+def _not_yet(settings: Settings) -> ConfigError:
+    return ConfigError(
+        f"{settings.aws.named().stream}: the adapters of AWS are not in this version."
     )

@@ -94,7 +94,15 @@ class Stream(Protocol):
         """
 
     def shards(self) -> Sequence[str]:
-        """Return the shards' names, parents before children."""
+        """Return the names of the shards that may be read now.
+
+        Where shards are divided and joined, a child is among them once `read` has come
+        to the end of its parents, which then are not any more: a key's later records
+        are never read before its earlier ones.
+
+        Raises:
+            UnavailableError: The stream did not answer.
+        """
 
     def read(self, shard: str, *, after: int, limit: int) -> list[Record]:
         """Return up to `limit` records of `shard` above sequence number `after`.

@@ -45,9 +45,10 @@ def test_help_begins_with_the_summary_and_ends_in_an_example(name):
 def test_every_command_takes_the_same_three_options(name):
     said = penstock(*name.split(), "--help").stdout
     options = ["--config", "--data-dir", "--json"]
-    # One always prints JSON, others need no data directory, or no settings either.
+    # Some always print JSON, others need no data directory, or no settings either.
     excepted = {
         "produce": ["--json"],
+        "consume": ["--data-dir", "--json"],
         "record": ["--data-dir"],
         "package": ["--config", "--data-dir"],
     }

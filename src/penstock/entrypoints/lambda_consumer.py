@@ -5,21 +5,25 @@ with everything from the lowest number that is named, which costs little: what a
 ticker's state has seen is skipped.
 """
 
+import os
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypedDict
 
+from penstock.bootstrap import aws_ports, clock_us
 from penstock.codec import decimal_text
 from penstock.engine.rules import Rules
 from penstock.entrypoints.kpl import unpack
 from penstock.entrypoints.lambda_context import Context, while_there_is_time
-from penstock.entrypoints.lambda_log import Log, Value, some
+from penstock.entrypoints.lambda_log import Log, Value, open_log, some
+from penstock.entrypoints.lambda_settings import read_settings
 from penstock.errors import BadRecordError, UnavailableError
 from penstock.pipeline import BatchResult, Ports, process_batch
 from penstock.ports import Record
 
-__all__ = ["Consumer", "Failure", "Response", "read_event"]
+__all__ = ["Consumer", "Failure", "Response", "handler", "read_event"]
 
 # Tickers that are processed together: enough to fill the calls that take 25 items, few
 # enough to stop in time.
@@ -206,3 +210,19 @@ def _place(records: Sequence[Record]) -> dict[str, object]:
         "last": str(records[-1].sequence_number),
         "tickers": len({record.key for record in records}),
     }
+
+
+@cache
+def _consumer() -> Consumer:
+    settings = read_settings(os.environ)
+    ports, log = aws_ports(settings), open_log(os.environ)
+    return Consumer(ports, settings.rules, log, clock_us=clock_us)
+
+
+def handler(event: Mapping[str, Any], context: Context) -> Response:
+    """Process a batch, as `Consumer.handle`; the first one makes the clients.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    return _consumer().handle(event, context)

@@ -5,16 +5,22 @@ next one, and none is counted twice.  The function needs a time limit of 30 s: a
 takes 20 s and a last request at most, however the venue behaves.
 """
 
+import os
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TypedDict
 
 from msgspec.structs import replace
 
+from penstock.bootstrap import aws_stream, clock_us
 from penstock.codec import Packer
 from penstock.config import Settings, StreamSettings
 from penstock.drivers.poller import Clock, Poller
 from penstock.entrypoints.lambda_context import Context
-from penstock.entrypoints.lambda_log import Log, some
+from penstock.entrypoints.lambda_log import Log, open_log, some
+from penstock.entrypoints.lambda_settings import read_settings
 from penstock.entrypoints.wanted import symbols_by_source
 from penstock.errors import ConfigError, PenstockError, UnavailableError
 from penstock.feeds.names import POLLED
@@ -23,7 +29,7 @@ from penstock.model import Trade
 from penstock.pipeline import ingest
 from penstock.ports import Stream
 
-__all__ = ["Produced", "Producer", "open_pollers"]
+__all__ = ["Produced", "Producer", "handler", "open_pollers"]
 
 # What a function without settings asks for.
 _SOURCE, _SYMBOL = POLLED[0], "BTC-USD"
@@ -146,3 +152,26 @@ def _level(failures: Mapping[str, PenstockError], refusal: object) -> str:
     if refusal or any(isinstance(e, ConfigError) for e in failures.values()):
         return "error"
     return "warning" if failures else "info"
+
+
+@cache
+def _producer() -> Producer:
+    settings = read_settings(os.environ)
+    chance = random.Random()  # noqa: S311 (waiting times are no secret)
+    clock = Clock(clock_us, time.monotonic, time.sleep, chance.random)
+    return Producer(
+        open_pollers(settings, clock),
+        aws_stream(settings),
+        settings.stream,
+        open_log(os.environ),
+        clock_us=clock_us,
+    )
+
+
+def handler(event: object, context: Context) -> Produced:
+    """Ask for prices, as `Producer.handle`; the first event makes the clients.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    return _producer().handle(event, context)

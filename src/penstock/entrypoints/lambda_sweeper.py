@@ -4,15 +4,19 @@ Each batch of a ticker tries its outbox again; this is for a ticker of which no 
 batches come.  Run by a schedule, whose event does not matter.
 """
 
+import os
 from collections.abc import Sequence
+from functools import cache
 from typing import TypedDict
 
+from penstock.bootstrap import aws_ports
 from penstock.entrypoints.lambda_context import Context, while_there_is_time
-from penstock.entrypoints.lambda_log import Log, some
+from penstock.entrypoints.lambda_log import Log, open_log, some
+from penstock.entrypoints.lambda_settings import read_settings
 from penstock.errors import UnavailableError
 from penstock.pipeline import Ports, deliver
 
-__all__ = ["Sweeper", "Swept"]
+__all__ = ["Sweeper", "Swept", "handler"]
 
 _TICKERS = 25
 
@@ -73,3 +77,17 @@ class Sweeper:
             return 0, dict.fromkeys(tickers, e)
         emptied, undelivered = deliver(states, self._ports)
         return len(emptied), undelivered
+
+
+@cache
+def _sweeper() -> Sweeper:
+    return Sweeper(aws_ports(read_settings(os.environ)), open_log(os.environ))
+
+
+def handler(event: object, context: Context) -> Swept:
+    """Sweep, as `Sweeper.handle`; the first event makes the clients.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    return _sweeper().handle(event, context)

@@ -15,10 +15,6 @@ __all__ = ["PIPELINE", "Processor"]
 
 PIPELINE = "pipeline"
 
-# Records per batch: enough to share a commit among some thousands of trades, and few
-# enough that on one machine a commit follows an append within milliseconds.
-_BATCH_RECORDS = 200
-
 
 class Processor:
     """Reads each shard after its checkpoint.
@@ -30,6 +26,9 @@ class Processor:
         ports: Where state, history, alerts, objects and dead letters go.
         rules: What decides.
         watch: Told of every batch.
+        batch_records: How many are read of a shard at a time.  The default is enough to
+            share a commit among some thousands of trades, and few enough that on one
+            machine a commit follows an append within milliseconds.
     """
 
     def __init__(
@@ -39,9 +38,12 @@ class Processor:
         ports: Ports,
         rules: Rules,
         watch: Callable[[BatchResult], None],
+        *,
+        batch_records: int = 200,
     ) -> None:
         self._stream, self._checkpoints = stream, checkpoints
         self._ports, self._rules, self._watch = ports, rules, watch
+        self._batch_records = batch_records
         self._done: dict[str, int] = {}
 
     def advance(self) -> int:
@@ -62,7 +64,7 @@ class Processor:
         if shard not in self._done:
             self._done[shard] = self._checkpoints.position(PIPELINE, shard)
         records = self._stream.read(
-            shard, after=self._done[shard], limit=_BATCH_RECORDS
+            shard, after=self._done[shard], limit=self._batch_records
         )
         if not records:
             return 0

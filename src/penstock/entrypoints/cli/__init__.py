@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Entry] = {
     "run": Entry("run", "Watch a market live: bars, alerts, positions, profit."),
     "replay": Entry("replay", "Run recorded trades through the pipeline."),
     "produce": Entry("produce", "Take trades into the log, and do no more."),
+    "consume": Entry("consume", "Process the trades of a Kinesis stream."),
     "record": Entry("record", "Write down what venues send, as they send it."),
     "feeds": Entry("feeds", "Show what the live feeds are doing."),
     "positions": Entry("look", "List the open positions, at the last prices."),

@@ -4,7 +4,7 @@ Says what it does in lines of JSON on standard output.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from threading import Event, Thread
@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from penstock.bootstrap import clock_us, open_store
+from penstock.bootstrap import aws_ports, aws_stream, clock_us, open_store
 from penstock.config import Settings
 from penstock.drivers.pace import Pace
 from penstock.entrypoints.cli.choice import (
@@ -50,7 +50,9 @@ _MINUTE = 60  # ticks
 _To = Annotated[
     str,
     typer.Option(
-        "--to", metavar="STREAM", help="Where trades go: local, the data directory."
+        "--to",
+        metavar="STREAM",
+        help="Where trades go: local, the data directory; or kinesis, as [aws] says.",
     ),
 ]
 commands = typer.Typer(rich_markup_mode=None)
@@ -65,6 +67,7 @@ def _group() -> None:
     epilog=examples(
         "produce --source simulated --rate 1",
         "produce --source coinbase --symbol BTC-USD --health-file healthy",
+        "produce --to kinesis --source kraken --symbol BTC-USD",
     )
 )
 def produce(
@@ -82,7 +85,8 @@ def produce(
 ) -> None:
     """Take trades into the log, and do no more.
 
-    What it took in is processed by the next `penstock run` on the data directory.
+    What it took in is processed by the next `penstock run` on the data directory; or,
+    with --to kinesis, by `penstock consume` or the function on AWS Lambda.
     Each line that it prints is a JSON object: started, counts every minute, warnings,
     stopped.  Ctrl-C or SIGTERM stops it, after what was received is stored.
     """
@@ -115,11 +119,6 @@ def produce(
 
 
 def _check_stream(to: str) -> None:
-    if to == "kinesis":
-        raise ConfigError(
-            "--to kinesis is not in this version: it comes with the adapters of AWS. "
-            "Pass --to local."
-        )
     if to not in _STREAMS:
         raise ConfigError(f"--to must be {' or '.join(_STREAMS)}; found {to!r}.")
 
@@ -147,8 +146,18 @@ def _local(settings: Settings) -> Iterator[_Target]:
         )
 
 
+@contextmanager
+def _kinesis(settings: Settings) -> Iterator[_Target]:
+    stream, letters = aws_stream(settings), aws_ports(settings).dead_letters
+    # For feeds.json.  Where it cannot be written, `watching` says so.
+    with suppress(OSError):
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    yield _Target(stream, letters, lambda: None)
+
+
 _STREAMS: Mapping[str, Callable[[Settings], AbstractContextManager[_Target]]] = {
-    "local": _local
+    "local": _local,
+    "kinesis": _kinesis,
 }
 
 

@@ -1,0 +1,99 @@
+"""The commands over a stream that is not in the data directory, here one in memory."""
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from penstock.entrypoints.cli import consume as consume_module
+from penstock.entrypoints.cli import produce as produce_module
+from penstock.entrypoints.processor import PIPELINE
+from penstock.memory import MemoryCheckpoints, MemoryStream, refusing
+from tests.worlds import World
+
+
+class Aws(World):
+    """A stream, its checkpoints and everything else, as `bootstrap` would give them."""
+
+    def __init__(self, monkeypatch):
+        super().__init__()
+        self.stream, self.checkpoints = MemoryStream(shards=2), MemoryCheckpoints()
+        for module in (consume_module, produce_module):
+            monkeypatch.setattr(module, "aws_stream", lambda _: self.stream)
+            monkeypatch.setattr(module, "aws_ports", lambda _: self.ports)
+        monkeypatch.setattr(
+            consume_module, "aws_checkpoints", lambda _: self.checkpoints
+        )
+
+    def appended(self):
+        shards = self.stream.shards()
+        records = [self.stream.read(s, after=0, limit=10_000) for s in shards]
+        return sum(r.data.count(b"\n") for found in records for r in found)
+
+
+@pytest.fixture
+def aws(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return Aws(monkeypatch)
+
+
+@pytest.fixture
+def said(capsys):
+    def read():
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return read
+
+
+def produce(**options):
+    options = {"to": "kinesis", "source": ["simulated"], "rate": 5000.0} | options
+    produce_module.produce(**options)
+
+
+def test_produced_trades_are_consumed_and_the_next_run_goes_on(aws, said, tmp_path):
+    health = tmp_path / "healthy"
+    produce(duration=500_000)
+    *_, stopped = said()
+    assert stopped["event"] == "stopped"
+    assert stopped["trades"] == aws.appended() > 0
+    consume_module.consume(duration=500_000, health_file=health)
+    started, consumed = said()
+    assert (started["event"], started["stream"]) == (
+        "started",
+        "crypto-price-stream-dev",
+    )
+    assert (consumed["event"], consumed["trades"]) == ("stopped", stopped["trades"])
+    assert health.exists()
+    states = aws.ports.states
+    assert sum(states.load([t])[t].trades for t in states.tickers()) == aws.appended()
+    ends = [aws.checkpoints.position(PIPELINE, s) for s in aws.stream.shards()]
+    assert max(ends) == max(
+        r.sequence_number
+        for s in aws.stream.shards()
+        for r in aws.stream.read(s, after=0, limit=10_000)
+    )
+    consume_module.consume(duration=300_000)
+    assert said()[-1]["trades"] == 0
+
+
+def test_sigterm_ends_it_after_the_batch_in_hand(aws, said):
+    produce(duration=300_000)
+    said()
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+    consume_module.consume()
+    assert [line["event"] for line in said()] == ["started", "stopped"]
+
+
+def test_a_store_that_does_not_answer_is_told_and_asked_again(aws, said, tmp_path):
+    health = tmp_path / "healthy"
+    produce(duration=300_000)
+    said()
+    aws.fault = refusing(aws.stream.marks())
+    consume_module.consume(duration=300_000, health_file=health)
+    _, *warnings, stopped = said()
+    assert {w["event"] for w in warnings} == {"unavailable"}
+    assert "refused, as `refusing` asks" in warnings[0]["message"]
+    assert (stopped["event"], stopped["trades"]) == ("stopped", 0)
+    assert not health.exists()
