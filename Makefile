@@ -60,6 +60,10 @@ simulate: SEEDS ?= 10000
 simulate: $(READY) ## Put the pipeline on AWS through its worst, from SEEDS=10000 seeds
 	@$(BIN)/python -m tests.simulation.distributed --seeds $(SEEDS) $(ARGS)
 
+soak: export PENSTOCK_MESSAGES ?= 10_000_000
+soak: $(READY) ## Send 10 million messages through one driver: minutes, flat memory
+	@$(BIN)/pytest tests/simulation/test_soak.py -s $(ARGS)
+
 bench: $(READY) ## Measure: one table after another, in minutes
 	@for script in $(BENCHMARKS); do $(BIN)/python $$script $(ARGS) || exit; done
 

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 CORE = """
-import penstock.bootstrap, penstock.memory, penstock.pipeline, penstock.verify
+import penstock.bootstrap, penstock.local.archiver, penstock.memory
+import penstock.pipeline, penstock.verify
 """
 # What an import path that must start within milliseconds never reaches.
 HEAVY = {
