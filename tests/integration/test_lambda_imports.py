@@ -10,7 +10,12 @@ import pytest
 FOREIGN = {
     *("typer", "rich", "duckdb", "sqlite3", "starlette", "uvicorn", "zstandard"),
     *("boto3", "botocore", "websockets", "ccxt", "penstock.local", "penstock.memory"),
-    *("penstock.entrypoints.cli", "penstock.drivers.live", "penstock.sandbox"),
+    *(
+        "tomllib",
+        "penstock.entrypoints.cli",
+        "penstock.drivers.live",
+        "penstock.sandbox",
+    ),
 }
 FUNCTIONS = {
     "lambda_consumer": FOREIGN | {"httpx", "asyncio", "penstock.drivers"},

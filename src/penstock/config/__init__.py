@@ -5,7 +5,6 @@ used stops here, with an error that names the file, the table, the key, what was
 and what may stand there.  Tables of an array are counted from 1: `[alerts #2]`.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +79,8 @@ def parse(toml: str, path: str) -> Settings:
     >>> parse('[stream]\nlinger = "1s"', "penstock.toml").stream.linger_us
     1000000
     """
+    import tomllib  # noqa: PLC0415 (functions on AWS, which have no file, do without)
+
     try:
         # The newline gives a mistake in the last line a line and column as well.
         document = tomllib.loads(toml + "\n")
