@@ -126,6 +126,10 @@ class MemoryStream:
         """See `Stream.shards`."""
         return self._names
 
+    def parents(self, shard: str) -> Sequence[str]:
+        """See `Stream.parents`: there are none."""
+        return ()
+
     def read(self, shard: str, *, after: int, limit: int) -> list[Record]:
         """See `Stream.read`."""
         self.fault("read", shard, False)

@@ -94,14 +94,18 @@ class Stream(Protocol):
         """
 
     def shards(self) -> Sequence[str]:
-        """Return the names of the shards that may be read now.
-
-        Where shards are divided and joined, a child is among them once `read` has come
-        to the end of its parents, which then are not any more: a key's later records
-        are never read before its earlier ones.
+        """Return the names of the shards that hold records, or may, parents first.
 
         Raises:
             UnavailableError: The stream did not answer.
+        """
+
+    def parents(self, shard: str) -> Sequence[str]:
+        """Return which of `shards`, as last returned, were split or merged into `shard`.
+
+        They take no more records.  A key's records in them come before those in
+        `shard`: a consumer begins with it when it is done with all of theirs.  Having
+        read them is not enough: what failed has to come again before.
         """
 
     def read(self, shard: str, *, after: int, limit: int) -> list[Record]:

@@ -66,6 +66,10 @@ def test_keys_spread_over_the_shards_by_their_md5(stream):
     assert set(expected.values()) == set(names)
 
 
+def test_shards_that_never_changed_have_no_parents(stream):
+    assert [list(stream.parents(shard)) for shard in stream.shards()] == [[]] * 4
+
+
 def test_sequence_numbers_are_above_zero_and_rise_within_a_shard(stream):
     for _ in range(3):
         stream.append([entry(key) for key in KEYS])

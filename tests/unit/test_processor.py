@@ -12,13 +12,19 @@ from tests.worlds import BTC, ETH, LIVELY, World, for_ticker, record
 
 
 class Shards:
-    """A stream whose shards are lists, of which there may be others at any time."""
+    """A stream whose shards are lists, of which there may be others at any time.
+
+    A shard that is called `a_b` was made from `a` and `b`.
+    """
 
     def __init__(self, **shards):
         self.records = shards
 
     def shards(self):
         return list(self.records)
+
+    def parents(self, shard):
+        return [p for p in shard.split("_") if p in self.records and p != shard]
 
     def read(self, shard, *, after, limit):
         later = [r for r in self.records[shard] if r.sequence_number > after]
@@ -30,7 +36,8 @@ def processor(stream, world, checkpoints=None, watch=lambda _: None):
     return Processor(stream, checkpoints, world.ports, LIVELY, watch)
 
 
-BTC_1, BTC_2 = record(1, tape((100, 0))), record(2, tape((101, 1), since=2))
+BTC_2_TRADES = tape((101, 1), since=2)
+BTC_1, BTC_2 = record(1, tape((100, 0))), record(2, BTC_2_TRADES)
 ETH_3 = record(3, for_ticker(ETH, tape((7, 0))), ETH)
 
 
@@ -77,6 +84,46 @@ def test_shards_that_come_later_are_read_and_those_that_go_are_not():
     stream.records |= {"child-1": [BTC_2], "child-2": [ETH_3]}
     assert processing.advance() == 2
     assert [world.state(t).trades for t in (BTC, ETH)] == [2, 1]
+
+
+def test_a_shard_waits_until_those_it_was_made_from_are_done():
+    world, results = World(), []
+    tail = [record(n, tape((100, n), since=n)) for n in range(1, 302)]
+    child = [record(302, tape((100, 302), since=302))]
+    processing = processor(Shards(a=tail, b=[], a_b=child), world, None, results.append)
+    assert [processing.advance() for _ in range(5)] == [200, 101, 1, 0, 0]
+    assert world.state(BTC).trades == 302
+
+
+def test_a_shard_waits_while_a_ticker_fails_in_one_it_was_made_from():
+    world = World()
+    processing = processor(
+        Shards(a=[BTC_1, ETH_3], a_b=[record(4, BTC_2_TRADES)]), world
+    )
+    world.fault = refusing({BTC})
+    for _ in range(3):
+        with pytest.raises(UnavailableError, match=BTC):
+            processing.advance()
+    world.fault = None
+    assert [processing.advance() for _ in range(3)] == [2, 1, 0]
+    assert [world.state(t).trades for t in (BTC, ETH)] == [2, 1]
+
+
+def test_a_shard_that_was_begun_does_not_wait_after_a_restart():
+    world, checkpoints = World(), MemoryCheckpoints()
+    stream = Shards(a=[BTC_1], a_b=[BTC_2])
+    first = processor(stream, world, checkpoints)
+    assert [first.advance() for _ in range(2)] == [1, 1]
+    stream.records["a_b"].append(record(4, tape((102, 2), since=3)))
+    assert processor(stream, world, checkpoints).advance() == 1
+
+
+def test_other_shards_do_not_wait():
+    world = World()
+    stream = Shards(
+        a=[record(n, tape((100, n), since=n)) for n in range(1, 302)], c=[ETH_3]
+    )
+    assert processor(stream, world).advance() == 201
 
 
 def test_aggregated_records_are_taken_apart():

@@ -44,7 +44,8 @@ class Processor:
         self._stream, self._checkpoints = stream, checkpoints
         self._ports, self._rules, self._watch = ports, rules, watch
         self._batch_records = batch_records
-        self._done: dict[str, int] = {}
+        self._done: dict[str, int] = {}  # by shard that has been begun
+        self._drained: set[str] = set()  # shards that had nothing more
 
     def advance(self) -> int:
         """Process the next records of each shard; return how many there were.
@@ -55,19 +56,31 @@ class Processor:
         """
         records_seen, failures = 0, list[UnavailableError]()
         for shard in self._stream.shards():
-            records_seen += self._advance(shard, failures)
+            if self._has_begun(shard):
+                records_seen += self._advance(shard, failures)
         for error in failures:
             raise error
         return records_seen
 
+    def _has_begun(self, shard: str) -> bool:
+        # A ticker's records in the shards that this one was made from come first: to
+        # one that has gone on without them they are old.
+        if shard in self._done:
+            return True
+        position = self._checkpoints.position(PIPELINE, shard)
+        if not position and not self._drained.issuperset(self._stream.parents(shard)):
+            return False
+        self._done[shard] = position
+        return True
+
     def _advance(self, shard: str, failures: list[UnavailableError]) -> int:
-        if shard not in self._done:
-            self._done[shard] = self._checkpoints.position(PIPELINE, shard)
         records = self._stream.read(
             shard, after=self._done[shard], limit=self._batch_records
         )
         if not records:
+            self._drained.add(shard)
             return 0
+        self._drained.discard(shard)
         parts = [part for record in records for part in unpack(record)]
         result = process_batch(parts, self._ports, self._rules)
         self._watch(result)

@@ -101,6 +101,10 @@ class LocalStream:
         """See `Stream.shards`."""
         return self._names
 
+    def parents(self, shard: str) -> Sequence[str]:
+        """See `Stream.parents`: there are none, for a log keeps its shards."""
+        return ()
+
     def read(self, shard: str, *, after: int, limit: int) -> list[Record]:
         """See `Stream.read`."""
         with self._database.reading() as connection:
