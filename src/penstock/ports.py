@@ -101,7 +101,7 @@ class Stream(Protocol):
         """
 
     def parents(self, shard: str) -> Sequence[str]:
-        """Return which of `shards`, as last returned, were split or merged into `shard`.
+        """Return which of the shards last told were split or merged into `shard`.
 
         They take no more records.  A key's records in them come before those in
         `shard`: a consumer begins with it when it is done with all of theirs.  Having
