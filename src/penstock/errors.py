@@ -5,7 +5,7 @@
         * UnknownKeyError  a settings key that does not exist
         * InvalidValueError  a settings value that cannot be used
         * SourceError      an input that cannot be opened or read as asked
-        * BusyError        another process owns the data directory
+        * BusyError        another process owns the data directory, or the port
     * BadRecordError       no retry can help; the bytes go to the dead letters
     * StaleStateError      the stored state moved on; load it and fold again
     * UnavailableError     a store did not answer; the same call may succeed later
@@ -89,7 +89,7 @@ class SourceError(ConfigError):
 
 
 class BusyError(ConfigError):
-    """Another process works on the same data directory."""
+    """Another process works on the same data directory, or has the port."""
 
 
 class BadRecordError(PenstockError):

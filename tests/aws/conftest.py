@@ -1,20 +1,20 @@
-"""One emulator of AWS for the whole session, and clients of it.
+"""One emulator of AWS for the whole session, and an account in it for each test.
 
-What tests make in it they name apart, so that they do not meet: a name of a stream or
-bucket with something random in it will do.
+Accounts share nothing but the names of buckets.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from secrets import randbelow
 
-import boto3
 import pytest
 
-from penstock.sandbox.emulator import Emulator, client_variables, start, stop
+from penstock.sandbox.clients import Clients, make_clients
+from penstock.sandbox.emulator import Emulator, start, stop
 from penstock.sandbox.environment import VARIABLE, environment_path, python_of
+
+pytest.register_assert_rewrite("tests.aws.told")
 
 _MADE_BY_MAKE = Path(__file__).parents[2] / ".venv-sandbox"
 
@@ -34,18 +34,7 @@ def emulator(
     stop(folder)
 
 
-@pytest.fixture(scope="session")
-def client(emulator: Emulator) -> Callable[[str], Any]:
-    """Make boto3's client of a service by its name, once each."""
-    return cache(clients(emulator.endpoint))
-
-
-def clients(endpoint: str) -> Callable[[str], Any]:
-    """Make clients of whatever listens at `endpoint`, without the user's settings."""
-    variables = client_variables(endpoint)
-    session = boto3.Session(
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        region_name=variables["AWS_REGION"],
-    )
-    return lambda service: session.client(service, endpoint_url=endpoint)
+@pytest.fixture
+def client(emulator: Emulator) -> Clients:
+    """Clients by the name of their service, of an account that only this test has."""
+    return make_clients(emulator.endpoint, key=f"{randbelow(10**12):012d}")

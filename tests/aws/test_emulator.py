@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from penstock.errors import BusyError, ConfigError, UnavailableError
+from penstock.sandbox.clients import make_clients
 from penstock.sandbox.emulator import ended_badly, find, start, stop
 from penstock.sandbox.environment import (
     environment_path,
@@ -19,7 +20,6 @@ from penstock.sandbox.environment import (
     is_installed,
     python_of,
 )
-from tests.aws.conftest import clients
 
 
 @pytest.fixture
@@ -50,14 +50,16 @@ def test_it_inherits_nothing_of_the_users(emulator_python, folder, monkeypatch):
 
 def test_what_it_keeps_survives_a_stop(emulator_python, folder):
     first = start(emulator_python, folder, keeps=True)
-    clients(first.endpoint)("kinesis").create_stream(StreamName="kept", ShardCount=1)
+    make_clients(first.endpoint)("kinesis").create_stream(
+        StreamName="kept", ShardCount=1
+    )
     assert find(folder) == first
     assert stop(folder) is True
     assert (find(folder), ended_badly(folder)) == (None, False)
 
     again = start(emulator_python, folder, port=first.port, keeps=True)
     assert again.port == first.port
-    listed = clients(again.endpoint)("kinesis").list_streams()
+    listed = make_clients(again.endpoint)("kinesis").list_streams()
     assert listed["StreamNames"] == ["kept"]
 
 

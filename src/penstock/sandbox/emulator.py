@@ -4,15 +4,11 @@
     ...                                   # clients get emulator.variables
     stop(folder)
 
-All that it writes is in `folder`, and one emulator at a time has it: the process holds
-a lock on a file there for as long as it lives, so that no process id is ever taken for
-another's.  It gets an environment made from nothing, without credentials, proxies or
-settings of the user.
+All that it writes is in `folder`, and one emulator at a time has it.  It gets an
+environment made from nothing, without credentials, proxies or settings of the user.
 """
 
-import fcntl
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -26,7 +22,8 @@ from urllib.request import ProxyHandler, build_opener
 import msgspec
 from msgspec import Struct
 
-from penstock.errors import BusyError, ConfigError, UnavailableError
+from penstock.errors import BusyError, UnavailableError
+from penstock.sandbox.process import end, is_held, take_hold
 
 __all__ = [
     "ACCOUNT",
@@ -74,14 +71,16 @@ class Emulator(Struct, frozen=True, kw_only=True):
         return f"http://{_HOST}:{self.port}"
 
 
-def client_variables(endpoint: str) -> dict[str, str]:
+def client_variables(endpoint: str, *, key: str = "sandbox") -> dict[str, str]:
     """Return the environment variables with which AWS's tools use an emulator.
 
-    The keys are no secret: it takes any.
+    Args:
+        endpoint: The emulator's.
+        key: It takes any; 12 digits are an account of their own, apart from others.
     """
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "sandbox",
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
@@ -114,8 +113,7 @@ def start(
         UnavailableError: It ended at once, or does not answer.
     """
     folder = folder.absolute()
-    lock = _locked(folder)
-    with lock:
+    with _hold(folder) as lock:
         port = port or _free_port()
         _need_free(port)
         rmtree(folder / "tmp", ignore_errors=True)
@@ -152,7 +150,7 @@ _CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
 
 def find(folder: Path) -> Emulator | None:
     """Return the emulator that runs on `folder`, if one does."""
-    return _about(folder) if _is_locked(folder) else None
+    return _about(folder) if is_held(folder / _LOCK) else None
 
 
 def ended_badly(folder: Path) -> bool:
@@ -160,7 +158,7 @@ def ended_badly(folder: Path) -> bool:
 
     What it held in memory, which is all but objects in S3, is lost.
     """
-    return not _is_locked(folder) and (folder / _ABOUT).exists()
+    return not is_held(folder / _LOCK) and (folder / _ABOUT).exists()
 
 
 def stop(folder: Path, *, patience_s: float = _STOP_S) -> bool:
@@ -171,45 +169,24 @@ def stop(folder: Path, *, patience_s: float = _STOP_S) -> bool:
     """
     folder = folder.absolute()
     emulator = find(folder)
-    by_itself = True
-    if emulator:
-        _signal(emulator.pid, signal.SIGTERM)
-        by_itself = _wait_for_end(emulator, patience_s)
-        if not by_itself:
-            _signal(emulator.pid, signal.SIGKILL)
-            _wait_for_end(emulator, _STOP_S)
+    by_itself = not emulator or end(
+        emulator.pid,
+        folder / _LOCK,
+        patience_s=patience_s,
+        child=_CHILDREN.pop(emulator.pid, None),
+    )
     with suppress(FileNotFoundError):
         (folder / _ABOUT).unlink()
     return by_itself
 
 
-def _locked(folder: Path) -> IO[bytes]:
+def _hold(folder: Path) -> IO[bytes]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _LOCK).open("ab")
-    except OSError as e:
-        raise ConfigError(
-            f"the sandbox's folder {folder} cannot be used: {e.strerror or e}."
-        ) from e
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as e:
-        file.close()
+        return take_hold(folder / _LOCK)
+    except BusyError as e:
         about = _about(folder)
         who = f" at {about.endpoint} (process {about.pid})" if about else ""
         raise BusyError(f"an emulator runs already{who} on {folder}.") from e
-    return file
-
-
-def _is_locked(folder: Path) -> bool:
-    try:
-        with (folder / _LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
 
 
 def _about(folder: Path) -> Emulator | None:
@@ -262,7 +239,7 @@ def _wait_for_answer(emulator: Emulator) -> None:
     opener = build_opener(ProxyHandler({}))  # a proxy would be asked for 127.0.0.1
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
-        if not _is_locked(emulator.folder):
+        if not is_held(emulator.folder / _LOCK):
             raise UnavailableError(f"the emulator ended at once:\n{_log_end(emulator)}")
         with suppress(OSError):
             opener.open(f"{emulator.endpoint}/_ministack/health", timeout=5).close()
@@ -276,21 +253,3 @@ def _wait_for_answer(emulator: Emulator) -> None:
 def _log_end(emulator: Emulator) -> str:
     text = (emulator.folder / _LOG).read_text(encoding="utf-8", errors="replace")
     return text[-_SHOWN:].strip()
-
-
-def _wait_for_end(emulator: Emulator, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
-    while _is_locked(emulator.folder):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LOOK_S)
-    if child := _CHILDREN.pop(emulator.pid, None):
-        if child.stdin:
-            child.stdin.close()
-        child.wait()
-    return True
-
-
-def _signal(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError):  # it has just ended
-        os.kill(pid, number)

@@ -1,0 +1,43 @@
+"""boto3's clients of an emulator, with what the user has set up for AWS left out."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from penstock.sandbox.emulator import client_variables
+
+__all__ = ["Clients", "make_clients"]
+
+Clients = Callable[[str], Any]
+"""Returns the client of a service by its name ("kinesis"), the same each time."""
+
+# A function runs for 15 minutes at most, and what repeats a call is the mapping.
+_CONFIG = Config(
+    read_timeout=910,
+    connect_timeout=5,
+    max_pool_connections=50,
+    proxies={},
+    retries={"total_max_attempts": 1},
+    s3={"addressing_style": "path"},
+)
+
+
+def make_clients(endpoint: str, *, key: str = "sandbox") -> Clients:
+    """Return a maker of clients that speak to `endpoint` and nobody else.
+
+    Args:
+        endpoint: The emulator's.
+        key: 12 digits are an account of their own.
+    """
+    variables = client_variables(endpoint, key=key)
+    session = boto3.Session(
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        region_name=variables["AWS_REGION"],
+    )
+    return cache(
+        lambda service: session.client(service, endpoint_url=endpoint, config=_CONFIG)
+    )
