@@ -20,6 +20,7 @@ class Aws(World):
     def __init__(self, monkeypatch):
         super().__init__()
         self.stream, self.checkpoints = MemoryStream(shards=2), MemoryCheckpoints()
+        self.stream.marks = dict  # Kinesis does not know
         for module in (consume_module, produce_module):
             monkeypatch.setattr(module, "aws_stream", lambda _: self.stream)
             monkeypatch.setattr(module, "aws_ports", lambda _: self.ports)
@@ -27,10 +28,15 @@ class Aws(World):
             consume_module, "aws_checkpoints", lambda _: self.checkpoints
         )
 
-    def appended(self):
+    def records(self):
         shards = self.stream.shards()
-        records = [self.stream.read(s, after=0, limit=10_000) for s in shards]
-        return sum(r.data.count(b"\n") for found in records for r in found)
+        return [r for s in shards for r in self.stream.read(s, after=0, limit=99_999)]
+
+    def appended(self):
+        return sum(r.data.count(b"\n") for r in self.records())
+
+    def keys(self):
+        return {r.key for r in self.records()}
 
 
 @pytest.fixture
@@ -69,11 +75,7 @@ def test_produced_trades_are_consumed_and_the_next_run_goes_on(aws, said, tmp_pa
     states = aws.ports.states
     assert sum(states.load([t])[t].trades for t in states.tickers()) == aws.appended()
     ends = [aws.checkpoints.position(PIPELINE, s) for s in aws.stream.shards()]
-    assert max(ends) == max(
-        r.sequence_number
-        for s in aws.stream.shards()
-        for r in aws.stream.read(s, after=0, limit=10_000)
-    )
+    assert max(ends) == max(r.sequence_number for r in aws.records())
     consume_module.consume(duration=300_000)
     assert said()[-1]["trades"] == 0
 
@@ -90,10 +92,35 @@ def test_a_store_that_does_not_answer_is_told_and_asked_again(aws, said, tmp_pat
     health = tmp_path / "healthy"
     produce(duration=300_000)
     said()
-    aws.fault = refusing(aws.stream.marks())
+    aws.fault = refusing(aws.keys())
     consume_module.consume(duration=300_000, health_file=health)
     _, *warnings, stopped = said()
     assert {w["event"] for w in warnings} == {"unavailable"}
     assert "refused, as `refusing` asks" in warnings[0]["message"]
     assert (stopped["event"], stopped["trades"]) == ("stopped", 0)
     assert not health.exists()
+
+
+def test_a_producer_goes_on_after_what_was_processed(aws, said):
+    # As fast as possible, so that its trades are of times that are still to come.
+    for _ in range(2):
+        produce(rate=float("inf"), duration=200_000)
+        consume_module.consume(duration=1_500_000)
+    *_, stopped = said()
+    assert stopped["duplicates"] == 0
+    states = aws.ports.states
+    assert sum(states.load([t])[t].trades for t in states.tickers()) == aws.appended()
+
+
+def test_a_producer_that_cannot_know_what_was_processed_says_so(aws, said):
+    produce(duration=200_000)
+    consume_module.consume(duration=300_000)
+    said()
+    aws.fault = refusing(aws.keys())
+    produce(duration=200_000)
+    warning, started, stopped = said()
+    assert (warning["level"], warning["event"]) == ("warning", "no marks")
+    assert warning["message"].startswith(
+        "what was lost since the last run is not noticed: load "
+    )
+    assert (started["event"], stopped["event"]) == ("started", "stopped")

@@ -21,7 +21,8 @@ def _no_pauses(monkeypatch):
 
 
 def feeder(stream, letters=None):
-    return Feeder(stream, letters or MemoryDeadLetters(), StreamSettings())
+    letters = letters or MemoryDeadLetters()
+    return Feeder(stream, letters, StreamSettings(), stream.marks())
 
 
 def stored(stream):
@@ -48,7 +49,11 @@ def prices(stream):
 def test_all_trades_are_appended_numbered_and_in_order():
     stream, appends = MemoryStream(shards=3), []
     feeding = Feeder(
-        stream, MemoryDeadLetters(), StreamSettings(), lambda: appends.append(1)
+        stream,
+        MemoryDeadLetters(),
+        StreamSettings(),
+        marks={},
+        on_append=lambda: appends.append(1),
     )
     feeding.feed(in_batches(TRADES, 100), contiguous=False)
     assert prices(stream) == by_ticker(TRADES)

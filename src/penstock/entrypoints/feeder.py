@@ -4,7 +4,7 @@ Knows the stream by its port alone, whichever it is, and nothing of who reads it
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from time import monotonic, sleep
 from typing import NamedTuple, Protocol, TypeVar
@@ -56,14 +56,12 @@ class Feeder:
         stream: Where trades go.
         dead_letters: Where what could not be read goes.
         settings: How trades are packed.
+        marks: Highest seq per ticker that is known to have been appended.
         on_append: Called whenever something may have been appended.
 
     Attributes:
         appended: Trades that are durable.
         unread: Things that the sources could not read.
-
-    Raises:
-        UnavailableError: The stream does not answer.
     """
 
     def __init__(
@@ -71,11 +69,12 @@ class Feeder:
         stream: Stream,
         dead_letters: DeadLetters,
         settings: StreamSettings,
+        marks: Mapping[str, int],
         on_append: Callable[[], None] = lambda: None,
     ) -> None:
         self._stream, self._dead_letters = stream, dead_letters
         self._settings, self._on_append = settings, on_append
-        self._sequencer = Sequencer(stream.marks(), contiguous=False)
+        self._sequencer = Sequencer(marks, contiguous=False)
         # No event: a signal handler that sets the one its own thread is about to wait
         # for, and so holds the lock of, waits for ever.
         self._stopping = False

@@ -68,7 +68,11 @@ class Worker:
         self._error: Exception | None = None
         self._left_s = float("inf")
         self.feeder = Feeder(
-            store.stream, store.dead_letters, settings.stream, self._appended.set
+            store.stream,
+            store.dead_letters,
+            settings.stream,
+            store.stream.marks(),
+            self._appended.set,
         )
         self.patience_s = float("inf")
 

@@ -40,7 +40,7 @@ from penstock.entrypoints.cli.stopping import Stopper
 from penstock.entrypoints.feeder import Feeder
 from penstock.entrypoints.worker import adopt_rules, trim_log
 from penstock.errors import ConfigError, PenstockError, UnavailableError
-from penstock.ports import DeadLetters, Stream
+from penstock.ports import DeadLetters, StateStore, Stream
 
 __all__ = ["commands"]
 
@@ -106,12 +106,14 @@ def produce(
         produce_from = _live
     try:
         with _STREAMS[to](settings) as target:
-            feeder = Feeder(target.stream, target.dead_letters, settings.stream)
+            feeder = Feeder(
+                target.stream, target.dead_letters, settings.stream, target.marks
+            )
             kinds = list(settings.source.kinds)
             log("info", "started", to=to, sources=kinds)
             pulse = _Pulse(feeder, target.chore, health_file)
             after_s = None if duration is None else duration / 1e6
-            produce_from(settings, target.stream, feeder, pulse, after_s)
+            produce_from(settings, target.marks, feeder, pulse, after_s)
             log("info", "stopped", **_counts(feeder))
     except PenstockError as e:
         log("error", "failed", message=str(e))
@@ -129,11 +131,13 @@ class _Target(NamedTuple):
     Attributes:
         stream: The log.
         dead_letters: For what the sources could not read.
+        marks: Highest seq per ticker that is known to be there.
         chore: What is to be done every minute; raises UnavailableError.
     """
 
     stream: Stream
     dead_letters: DeadLetters
+    marks: Mapping[str, int]
     chore: Callable[[], None]
 
 
@@ -142,17 +146,32 @@ def _local(settings: Settings) -> Iterator[_Target]:
     with open_store(settings) as store:
         adopt_rules(store, settings.rules, lambda _: None)
         yield _Target(
-            store.stream, store.dead_letters, lambda: trim_log(store, settings)
+            store.stream,
+            store.dead_letters,
+            store.stream.marks(),
+            lambda: trim_log(store, settings),
         )
 
 
 @contextmanager
 def _kinesis(settings: Settings) -> Iterator[_Target]:
-    stream, letters = aws_stream(settings), aws_ports(settings).dead_letters
+    stream, ports = aws_stream(settings), aws_ports(settings)
     # For feeds.json.  Where it cannot be written, `watching` says so.
     with suppress(OSError):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    yield _Target(stream, letters, lambda: None)
+    marks = _processed(ports.states)
+    yield _Target(stream, ports.dead_letters, marks, lambda: None)
+
+
+def _processed(states: StateStore) -> Mapping[str, int]:
+    # What Kinesis holds nobody can ask it; the states know at least what was read.
+    try:
+        found = states.load(states.tickers())
+    except PenstockError as e:
+        text = f"what was lost since the last run is not noticed: {e}"
+        log("warning", "no marks", message=text)
+        return {}
+    return {ticker: state.last_seq for ticker, state in found.items()}
 
 
 _STREAMS: Mapping[str, Callable[[Settings], AbstractContextManager[_Target]]] = {
@@ -192,7 +211,7 @@ class _Pulse:
 
 def _simulated(
     settings: Settings,
-    stream: Stream,
+    marks: Mapping[str, int],
     feeder: Feeder,
     pulse: _Pulse,
     after_s: float | None,
@@ -204,7 +223,7 @@ def _simulated(
         _each_second(lambda: pulse.beat(is_live=False)),
     ):
         feeder.feed(
-            simulated_batches(source, simulated_start_us(stream.marks(), clock_us())),
+            simulated_batches(source, simulated_start_us(marks, clock_us())),
             contiguous=False,
             pace=Pace(1) if isfinite(source.rate_per_s) else None,
         )
@@ -212,7 +231,7 @@ def _simulated(
 
 def _live(
     settings: Settings,
-    stream: Stream,
+    marks: Mapping[str, int],
     feeder: Feeder,
     pulse: _Pulse,
     after_s: float | None,
@@ -225,7 +244,7 @@ def _live(
         open_source,
     )
 
-    source = open_source(settings.source, stream.marks())
+    source = open_source(settings.source, marks)
     with (
         Stopper().calls(source.stop, after_s=after_s),
         watching(
