@@ -107,7 +107,7 @@ class Consumer:
         groups: dict[str, list[Record]] = {}
         for record in records:
             groups.setdefault(record.key, []).append(record)
-        late = dict.fromkeys(groups, UnavailableError(_LATE))
+        unbegun = dict.fromkeys(groups, UnavailableError(_LATE))
         results: list[BatchResult] = []
         failed: dict[str, UnavailableError] = {}
         for tickers in while_there_is_time(list(groups), context, size=_TICKERS):
@@ -116,8 +116,8 @@ class Consumer:
             results.append(result)
             failed |= result.failed
             for ticker in tickers:
-                del late[ticker]
-        return results, failed | late
+                del unbegun[ticker]
+        return results, failed | unbegun
 
     def _ages(
         self,

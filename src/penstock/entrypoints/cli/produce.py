@@ -99,25 +99,28 @@ def produce(
         rate=rate,
         seed=seed,
     )
+    after_s = None if duration is None else duration / 1e6
+    try:
+        _produce(settings, to, health_file, after_s)
+    except PenstockError as e:
+        log("error", "failed", message=str(e))
+        raise
+
+
+def _produce(
+    settings: Settings, to: str, health_file: Path | None, after_s: float | None
+) -> None:
     if is_simulated(settings.source):
         produce_from = _simulated
     else:
         import_live(settings.source)
         produce_from = _live
-    try:
-        with _STREAMS[to](settings) as target:
-            feeder = Feeder(
-                target.stream, target.dead_letters, settings.stream, target.marks
-            )
-            kinds = list(settings.source.kinds)
-            log("info", "started", to=to, sources=kinds)
-            pulse = _Pulse(feeder, target.chore, health_file)
-            after_s = None if duration is None else duration / 1e6
-            produce_from(settings, target.marks, feeder, pulse, after_s)
-            log("info", "stopped", **_counts(feeder))
-    except PenstockError as e:
-        log("error", "failed", message=str(e))
-        raise
+    with _STREAMS[to](settings) as (stream, letters, marks, chore):
+        feeder = Feeder(stream, letters, settings.stream, marks)
+        log("info", "started", to=to, sources=list(settings.source.kinds))
+        pulse = _Pulse(feeder, chore, health_file)
+        produce_from(settings, marks, feeder, pulse, after_s)
+        log("info", "stopped", **_counts(feeder))
 
 
 def _check_stream(to: str) -> None:
