@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import signal
 import time
 
@@ -344,6 +345,15 @@ def test_a_recording_that_failed_before_any_trade_leaves_no_file(
     assert [path.name for path in tmp_path.iterdir()] == ["penstock.toml"]
 
 
+def test_a_recording_of_nothing_leaves_no_file_and_says_so(tmp_path):
+    with VenueServer("coinbase", made_trades("coinbase", 10)) as server:
+        config = config_for(tmp_path, coinbase=server)
+        options = ["--config", config, "--duration", "1ms"]
+        said = penstock("record", tmp_path / "frames.gz", *options).stdout
+    assert re.fullmatch(r"Nothing came in \d\.\d s, and there is no file\.\n", said)
+    assert [path.name for path in tmp_path.iterdir()] == ["penstock.toml"]
+
+
 def test_a_recording_shows_on_a_terminal_how_far_it_is(tmp_path):
     with VenueServer("coinbase", made_trades("coinbase", 100)) as server:
         config = config_for(tmp_path, coinbase=server)
@@ -380,6 +390,8 @@ def test_a_signal_ends_a_recording_well_and_rotation_loses_nothing(tmp_path, dat
     assert "Recorded " in output
     files = sorted(tmp_path.glob("frames-*.jsonl.gz"))
     assert len(files) >= 3
+    _, *command = output.replace("\\\n", "").splitlines()
+    assert shlex.split(command[0])[2:] == list(map(str, files))
     found = read_json("replay", *files, data_dir=data_dir)
     assert (found["trades"], found["gaps"]) == (1_000, 0)
 

@@ -147,13 +147,16 @@ def record(
 
 
 def _print(report: Mapping[str, Any]) -> None:
+    elapsed = f"{report['elapsed_s']:,.1f} s"
+    if not report["files"]:
+        say(f"Nothing came in {elapsed}, and there is no file.")
+        return
     done = f"{counted(report['frames'], 'frame')}, {counted(report['trades'], 'trade')}"
     faults = ("fetched", "missing", "unreadable")
     parts = [f"{report[name]:,} {name}" for name in faults if report[name]]
-    elapsed = f"{report['elapsed_s']:,.1f} s"
     say(f"Recorded {', '.join([done, *parts])} in {elapsed}:")
-    for path in report["files"]:
-        say(f"  penstock replay {shlex.quote(path)}")
+    # One command, also of many files: in their order they go on from one another.
+    say("  penstock replay " + " \\\n    ".join(map(shlex.quote, report["files"])))
 
 
 class _Session:
