@@ -3,6 +3,8 @@
     python -m tests.simulation.distributed 42            # one seed, and what happened
     python -m tests.simulation.distributed --seeds 10000 # seeds 0 to 9999
 
+With `--containers` there are no functions: containers read the stream themselves.
+
 A seed makes trades, a stream, a mapping's settings, and the order of all that happens.
 In the end every state, position, history row, completed trade, alert and dead letter
 must be what one fold of each ticker's trades gives.
@@ -12,6 +14,7 @@ import argparse
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from random import Random
 from unittest.mock import patch
@@ -25,10 +28,12 @@ from penstock.entrypoints import lambda_consumer
 from penstock.entrypoints.lambda_consumer import Consumer
 from penstock.entrypoints.lambda_log import Log
 from penstock.entrypoints.lambda_sweeper import Sweeper
+from penstock.entrypoints.processor import Processor
 from penstock.layout import COMPLETED_TRADES, completed_key, completed_object
 from penstock.memory import MemoryHistory
 from penstock.model import TickerState
 from penstock.sandbox.settings import MappingSettings
+from tests.simulation.containers import Containers
 from tests.simulation.producer import Producer
 from tests.simulation.service import Context, Service
 from tests.simulation.stores import (
@@ -50,6 +55,7 @@ class Variant(Struct, frozen=True, kw_only=True):
     """What a simulation is made of; each field but the default is a mistake.
 
     Attributes:
+        containers: There are containers and no functions.
         handler: Makes the function's handler of ports, rules and a clock.
         states, history: The stores.
         reports_failures: The mapping heeds `batchItemFailures`.
@@ -58,6 +64,7 @@ class Variant(Struct, frozen=True, kw_only=True):
         mixes_keys: Aggregates of several keys are also made where lanes are several.
     """
 
+    containers: bool = False
     handler: object = None
     states: type = CountedStates
     history: type = MemoryHistory
@@ -77,6 +84,7 @@ def silent_log():
 
 
 RIGHT = Variant(handler=consumer)
+CONTAINERS = Variant(containers=True)
 
 
 def simulate(seed, variant=RIGHT, happened=None):
@@ -109,15 +117,7 @@ class Simulation:
         self._happened = happened
         self._now_us = 1_700_000_000_000_000
         self._rules = chance.choice(RULES)
-        lanes = chance.choice([1, 1, 2, 3])
-        settings = MappingSettings(
-            batch_size=chance.choice([2, 5, 20]),
-            window_us=chance.choice([0, 0, 2_000_000]),
-            bisect=chance.random() < 0.7,
-            reports_failures=variant.reports_failures,
-            max_retries=variant.max_retries,
-            lanes=lanes,
-        )
+        lanes = 1 if variant.containers else chance.choice([1, 1, 2, 3])
         self._stream = ModelStream(chance, chance.randint(1, 3))
         self._producer = Producer(
             chance,
@@ -125,12 +125,12 @@ class Simulation:
             self._happened,
             mixes_keys=lanes == 1 or variant.mixes_keys,
         )
-        self._service = Service(
-            chance,
-            self._stream,
-            settings,
-            self._happened,
-            parents_first=variant.parents_first,
+        # As if there were too many to process at once.
+        self.tickers_at_once = chance.choice([1, 2, 25])
+        self._host = (
+            self._containers()
+            if variant.containers
+            else self._functions(variant, lanes)
         )
         self._promised = Promised()
         self._ports = checked_ports(
@@ -140,10 +140,40 @@ class Simulation:
             states=variant.states,
             history=variant.history,
         )
-        self._handler = variant.handler(self._ports, self._rules, lambda: self._now_us)
         self._sweeper = Sweeper(self._ports, silent_log()).handle
-        # As if there were too many to process at once.
-        self.tickers_at_once = chance.choice([1, 2, 25])
+        if variant.containers:
+            self._host.make = partial(
+                Processor,
+                ports=self._ports,
+                rules=self._rules,
+                watch=lambda result: None,
+                batch_records=chance.choice([1, 3, 20]),
+            )
+        else:
+            self._host.handler = variant.handler(
+                self._ports, self._rules, lambda: self._now_us
+            )
+
+    def _functions(self, variant, lanes):
+        chance = self._chance
+        settings = MappingSettings(
+            batch_size=chance.choice([2, 5, 20]),
+            window_us=chance.choice([0, 0, 2_000_000]),
+            bisect=chance.random() < 0.7,
+            reports_failures=variant.reports_failures,
+            max_retries=variant.max_retries,
+            lanes=lanes,
+        )
+        return Service(
+            chance,
+            self._happened,
+            self._stream,
+            settings,
+            parents_first=variant.parents_first,
+        )
+
+    def _containers(self):
+        return Containers(self._chance, self._happened, self._stream)
 
     def run(self):
         acts = (
@@ -152,41 +182,41 @@ class Simulation:
             + [self._send] * 3
             + [self._seldom] * 2
         )
-        service, chance, ticks = self._service, self._chance, 0
-        while not (self._producer.done and service.done()):
+        host, chance, ticks = self._host, self._chance, 0
+        while not (self._producer.done and host.done()):
             ticks += 1
-            service.rough = ticks < ROUGH_TICKS
+            host.rough = ticks < ROUGH_TICKS
             if ticks > MOST_TICKS:
                 raise Difference("nothing goes on")
             self._now_us += int(chance.random() ** 3 * 1_000_000)
             acts[int(chance.random() * len(acts))]()
-        service.rough = False
+        host.rough = False
         self._sweeper({}, Context(chance))
         self._check()
 
     def _fault(self, operation, key, done):
         if operation == "commit" and done:
             self._promised.add(self._ports.states.outbox_of(key))
-        self._service.fault(operation, key, done)
+        self._host.fault(operation, key, done)
 
     def _go_on(self):
-        self._service.go_on(self._now_us)
+        self._host.go_on(self._now_us)
 
     def _poll(self):
-        self._service.poll(self._handler, self._now_us)
+        self._host.poll(self._now_us)
 
     def _send(self):
         if not self._producer.done:
-            self._producer.send(self._now_us, rough=self._service.rough)
+            self._producer.send(self._now_us, rough=self._host.rough)
 
     def _seldom(self):
-        if not self._service.rough:
+        if not self._host.rough:
             return
         acts = [self._reshard, self._fail_over, self._fail_over, self._start_sweep]
         self._chance.choice(acts)()
 
     def _fail_over(self):
-        self._service.fail_over(self._handler, self._now_us)
+        self._host.fail_over(self._now_us)
 
     def _reshard(self):
         stream, chance = self._stream, self._chance
@@ -201,7 +231,7 @@ class Simulation:
     def _start_sweep(self):
         if self._ports.states.undelivered():
             self._happened["swept meanwhile"] += 1
-            self._service.start(self._sweeper)
+            self._host.start(partial(self._sweeper, {}, Context(self._chance)))
 
     def _check(self):
         found, expected = self._found(), self._expected()
@@ -278,31 +308,41 @@ def attempt(seed, variant=RIGHT):
         return Counter(), (seed, f"{type(e).__name__}: {e}")
 
 
-def simulate_all(seeds):
+def simulate_all(seeds, variant=RIGHT):
     """Run seeds on all cores; return all that happened, and the failures."""
     happened, failures = Counter(), []
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for counted, failure in pool.map(attempt, seeds, chunksize=50):
+        for counted, failure in pool.map(
+            partial(attempt, variant=variant), seeds, chunksize=50
+        ):
             happened += counted
             failures += [failure] if failure else []
     return happened, failures
+
+
+def replay_of(seed, variant):
+    """Say how a seed is run again."""
+    option = " --containers" if variant.containers else ""
+    return f"replay it: python -m tests.simulation.distributed {seed}{option}"
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.distributed")
     parser.add_argument("seed", type=int, nargs="?", help="the seed to replay")
     parser.add_argument("--seeds", type=int, help="how many seeds, from 0")
+    parser.add_argument("--containers", action="store_true", help="no functions")
     wanted = parser.parse_args(arguments)
+    variant = CONTAINERS if wanted.containers else RIGHT
     if wanted.seeds is None:
-        happened, failures = simulate(wanted.seed or 0, happened=Told()), []
+        happened, failures = simulate(wanted.seed or 0, variant, Told()), []
         print()
     else:
-        happened, failures = simulate_all(range(wanted.seeds))
+        happened, failures = simulate_all(range(wanted.seeds), variant)
     for what, count in sorted(happened.items()):
         print(f"{count:>10,}  {what}")
     for seed, failure in failures[:10]:
         print(f"seed {seed}: {failure}")
-        print(f"replay it: python -m tests.simulation.distributed {seed}")
+        print(replay_of(seed, variant))
     print(f"{wanted.seeds or 1:,} seeds, {len(failures):,} failures")
     return 1 if failures else 0
 

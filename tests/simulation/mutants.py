@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from penstock import pipeline
 from penstock.errors import UnavailableError
 from penstock.memory import MemoryHistory
+from tests.simulation.containers import StreamPort
 from tests.simulation.distributed import RIGHT, consumer
 from tests.simulation.stores import CountedStates
 
@@ -193,6 +194,35 @@ def forgets_which_trades_it_has_seen():
         yield
 
 
+@contextmanager
+def begins_with_shards_whose_parents_are_not_done():
+    with patch.object(StreamPort, "parents", lambda self, shard: []):
+        yield
+
+
+@contextmanager
+def takes_a_shard_that_was_read_for_done():
+    ended = set()
+
+    def read(self, shard, *, after, limit):
+        records = right(self, shard, after=after, limit=limit)
+        last = self._shards[shard].records[-1:]
+        if self._shards[shard].closed and records[-1:] == last:
+            ended.add((id(self), shard))
+        return records
+
+    def parents(self, shard):
+        names = [parent.name for parent in self._shards[shard].parents]
+        return [name for name in names if (id(self), name) not in ended]
+
+    right = StreamPort.read
+    with (
+        patch.object(StreamPort, "read", read),
+        patch.object(StreamPort, "parents", parents),
+    ):
+        yield
+
+
 PATCHES = [
     delivers_before_the_commit,
     empties_the_outbox_before_it_delivers,
@@ -202,4 +232,8 @@ PATCHES = [
     takes_a_refused_commit_for_done,
     does_not_fold_again_when_stale,
     forgets_which_trades_it_has_seen,
+]
+CONTAINER_PATCHES = [
+    begins_with_shards_whose_parents_are_not_done,
+    takes_a_shard_that_was_read_for_done,
 ]

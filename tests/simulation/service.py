@@ -1,16 +1,10 @@
-"""Lambda as a model: event source mappings, invocations, and all that befalls them.
-
-Every call of a port is a place where an invocation may be left and another goes on, or
-where it ends.  Greenlets do that, so that the code under test is the code that runs.
-"""
+"""Lambda as a model: event source mappings, invocations, and all that befalls them."""
 
 from functools import partial
 
-from greenlet import GreenletExit, getcurrent, greenlet
-
-from penstock.errors import UnavailableError
 from penstock.sandbox.events import kinesis_event
 from penstock.sandbox.mapping import FAILED, THROTTLED, Discarded, ShardMapping
+from tests.simulation.turns import Run, Turns
 
 STREAM_ARN = "arn:aws:kinesis:eu-west-3:123456789012:stream/trades"
 ROLE_ARN = "arn:aws:iam::123456789012:role/consumer"
@@ -27,36 +21,6 @@ class Context:
     def get_remaining_time_in_millis(self):
         self._left_ms -= 100
         return self._left_ms
-
-
-class Run:
-    """A piece of code on its way, from one call of a port to another.
-
-    Attributes:
-        mapping: Who waits for it, None where nobody does, or any more: a zombie.
-        commits: How many states it has committed.
-        calls: How many calls of ports it may make before somebody else's turn.
-    """
-
-    def __init__(self, code, mapping=None, invocation=None):
-        self.mapping, self.invocation = mapping, invocation
-        self.commits = self.calls = 0
-        self.result = None
-        self._greenlet = greenlet(code)
-
-    @property
-    def over(self):
-        return self._greenlet.dead
-
-    def go_on(self, calls):
-        self.calls = calls
-        result = self._greenlet.switch()
-        if self.over:
-            self.result = result
-
-    def end(self):
-        """Stop it where it is, as a process is stopped."""
-        self._greenlet.throw(GreenletExit)
 
 
 class Reader:
@@ -91,45 +55,27 @@ class Reader:
         self.mapping = ShardMapping(self._settings, checkpoint=self._read)
 
 
-class Service:
-    """Runs a function over a stream, with trouble while `rough`.
+class Service(Turns):
+    """Runs a function over a stream.
 
     Attributes:
-        rough: Whether anything goes wrong.
-        runs: What is under way, zombies included.
+        handler: The function's; set before anything runs.
     """
 
-    def __init__(self, chance, stream, settings, happened, *, parents_first=True):
-        self._chance, self._stream, self._settings = chance, stream, settings
-        self._happened, self._parents_first = happened, parents_first
+    def __init__(self, chance, happened, stream, settings, *, parents_first=True):
+        super().__init__(chance, happened)
+        self._stream, self._settings = stream, settings
+        self._parents_first = parents_first
         self._readers, self._finished, self._begun = [], set(), 0
-        self._main = getcurrent()
-        self._current = None
-        self._trouble = chance.choice([0, 0.02, 0.1])
-        self._pace = chance.choice([(0, 1, 3, 1000), (0, 1, 2, 4)])
-        self.rough = True
-        self.runs = []
+        self.handler = None
 
-    def fault(self, operation, key, done):
-        """The stores' fault: whose turn it is, and whether the call fails."""
-        run = self._current
-        if run is None:
-            return
-        run.commits += operation == "commit" and done
-        if not run.calls:
-            self._main.switch()
-        run.calls -= 1
-        if self.rough and self._chance.random() < self._trouble:
-            self._happened["answers lost" if done else "refused by a store"] += 1
-            raise UnavailableError(f"{operation} {key}: as the simulation has it")
-
-    def poll(self, handler, now_us):
-        """Let a shard's mapping read, and invoke `handler` with what is due."""
+    def poll(self, now_us):
+        """Let a shard's mapping read, and invoke the function with what is due."""
         reader = self._a_reader()
-        reader.read(self._choice((1, 3, 100)), now_us)
-        self._invoke(handler, reader, now_us)
+        reader.read(self.choice((1, 3, 100)), now_us)
+        self._invoke(reader, now_us)
 
-    def _invoke(self, handler, reader, now_us):
+    def _invoke(self, reader, now_us):
         mapping = reader.mapping
         for invocation in mapping.due(now_us):
             if isinstance(invocation, Discarded):
@@ -143,44 +89,27 @@ class Service:
             )
             self._happened["invoked"] += 1
             self._happened["invoked again"] += invocation.invoke_count > 1
-            call = partial(handler, event, Context(self._chance))
-            self.runs.append(Run(call, mapping, invocation))
+            call = partial(self.handler, event, Context(self._chance))
+            self.runs.append(Run(call, (mapping, invocation)))
         reader.save()
 
-    def start(self, handler):
-        """Invoke something that no mapping waits for."""
-        self.runs.append(Run(partial(handler, {}, Context(self._chance))))
-
-    def go_on(self, now_us):
-        """Let one of the runs make a few calls, or end it."""
-        if not self.runs:
-            return
-        run = self._choice(self.runs)
-        if run.mapping is None:
-            run = self._choice(self.runs)  # zombies take their time
-        if self.rough and self._chance.random() < (0.2 if run.commits else 0.04):
-            self._interrupt(run, now_us)
-            return
-        self._current = run
-        run.go_on(self._choice(self._pace))
-        self._current = None
-        if run.over:
-            self.runs.remove(run)
-            self._answer(run, now_us)
-
-    def fail_over(self, handler, now_us):
+    def fail_over(self, now_us):
         """Move a shard to another poller, which knows of no running invocation."""
         reader = self._a_reader()
-        running = [run for run in self.runs if run.mapping is reader.mapping]
+        running = [
+            run
+            for run in self.runs
+            if run.waited_for and run.waited_for[0] is reader.mapping
+        ]
         if not running and self._chance.random() < 0.8:
             return  # the others are the more interesting
         for run in running:
             self._happened["zombies of another poller"] += 1
-            run.mapping = None
+            run.waited_for = None
         self._happened["failed over"] += 1
         reader.fail_over(self._chance)
         reader.read(100, now_us)
-        self._invoke(handler, reader, now_us)
+        self._invoke(reader, now_us)
 
     def done(self):
         """Whether every record was done with, and nothing runs."""
@@ -201,7 +130,7 @@ class Service:
                 if self._may_begin(shard):
                     self._begun += 1
                     readers.append(Reader(shard, self._settings))
-        return self._choice(readers)
+        return self.choice(readers)
 
     def _unread(self):
         read = self._finished | {reader.shard for reader in self._readers}
@@ -210,22 +139,18 @@ class Service:
     def _may_begin(self, shard):
         return not self._parents_first or self._finished.issuperset(shard.parents)
 
-    def _choice(self, items):
-        # As `Random.choice`, in a fifth of the time.
-        return items[int(self._chance.random() * len(items))]
-
-    def _interrupt(self, run, now_us):
+    def interrupt(self, run, now_us):
         after = "after" if run.commits else "before"
-        kinds = ("crashed", "timed out", "zombies") if run.mapping else ("crashed",)
-        kind = self._choice(kinds)
+        kinds = ("crashed", "timed out", "zombies") if run.waited_for else ("crashed",)
+        kind = self.choice(kinds)
         self._happened[f"{kind} {after} a commit"] += 1
         self._finish(run, FAILED, now_us)
         if kind != "zombies":
             self.runs.remove(run)
             run.end()
 
-    def _answer(self, run, now_us):
-        if run.mapping is None:
+    def answer(self, run, now_us):
+        if run.waited_for is None:
             return
         if self.rough and self._chance.random() < 0.05:
             self._happened["timed out before the answer"] += 1
@@ -237,6 +162,7 @@ class Service:
 
     def _finish(self, run, outcome, now_us):
         # Told once: what goes on after this is a zombie.
-        mapping, run.mapping = run.mapping, None
-        if mapping is not None:
-            mapping.finish(run.invocation, outcome, now_us)
+        waited_for, run.waited_for = run.waited_for, None
+        if waited_for is not None:
+            mapping, invocation = waited_for
+            mapping.finish(invocation, outcome, now_us)

@@ -13,8 +13,16 @@ from random import Random
 
 import pytest
 
-from tests.simulation.distributed import RIGHT, RULES, attempt, simulate, simulate_all
-from tests.simulation.mutants import PATCHES, VARIANTS
+from tests.simulation.distributed import (
+    CONTAINERS,
+    RIGHT,
+    RULES,
+    attempt,
+    replay_of,
+    simulate,
+    simulate_all,
+)
+from tests.simulation.mutants import CONTAINER_PATCHES, PATCHES, VARIANTS
 from tests.step_properties import follows_the_rules
 from tests.strategies import walk
 from tests.worlds import BTC
@@ -24,18 +32,11 @@ SEEDS = int(os.environ.get("PENSTOCK_SEEDS", "1000"))
 # So many seeds find each mistake several times over.
 ENOUGH = 400
 
-EVERYTHING = {
+ANYWHERE = {
     "aggregated",
-    "answered",
-    "answered with failures",
     "answers lost",
-    "crashed after a commit",
-    "crashed before a commit",
     "delivered twice",
     "doubled by the producer",
-    "failed over",
-    "invoked",
-    "invoked again",
     "merged",
     "refused by a store",
     "refused by the stream",
@@ -43,6 +44,15 @@ EVERYTHING = {
     "split",
     "stale",
     "swept meanwhile",
+}
+FUNCTIONS = ANYWHERE | {
+    "answered",
+    "answered with failures",
+    "crashed after a commit",
+    "crashed before a commit",
+    "failed over",
+    "invoked",
+    "invoked again",
     "throttled",
     "timed out after a commit",
     "timed out before a commit",
@@ -51,18 +61,31 @@ EVERYTHING = {
     "zombies before a commit",
     "zombies of another poller",
 }
+CONTAINED = ANYWHERE | {
+    "killed after a commit",
+    "killed before a commit",
+    "passes that failed",
+    "passes that found records",
+    "replaced in a pass",
+}
 
 
 @pytest.mark.slow
 def test_whatever_goes_wrong_each_trade_counts_once():
-    happened, failures = simulate_all(range(SEEDS))
-    told = [
-        f"{failure}\nreplay it: python -m tests.simulation.distributed {seed}"
-        for seed, failure in failures
-    ]
+    loses_and_doubles_nothing(RIGHT, FUNCTIONS, SEEDS)
+
+
+@pytest.mark.slow
+def test_containers_lose_and_double_nothing_either():
+    loses_and_doubles_nothing(CONTAINERS, CONTAINED, SEEDS // 4)
+
+
+def loses_and_doubles_nothing(variant, everything, seeds):
+    happened, failures = simulate_all(range(seeds), variant)
+    told = [f"{failure}\n{replay_of(seed, variant)}" for seed, failure in failures]
     assert not failures, "\n".join(told[:3])
-    assert happened.keys() == EVERYTHING
-    seldom = {what: n for what, n in happened.items() if n < SEEDS / 20}
+    assert happened.keys() == everything
+    seldom = {what: n for what, n in happened.items() if n < seeds / 20}
     assert not seldom, "too seldom to show anything"
 
 
@@ -76,6 +99,12 @@ def test_a_mistake_is_found(mistake):
 @pytest.mark.parametrize("mistake", PATCHES, ids=lambda mistake: mistake.__name__)
 def test_a_mistake_in_the_pipeline_is_found(mistake):
     assert finds(RIGHT, mistake())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", CONTAINER_PATCHES, ids=lambda m: m.__name__)
+def test_a_mistake_of_a_container_is_found(mistake):
+    assert finds(CONTAINERS, mistake())
 
 
 def finds(variant, broken=None):
