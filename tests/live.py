@@ -31,6 +31,7 @@ QUICK = Timing(
 )
 
 SYMBOLS = {
+    "binance-agg": ("BTC-USDT", "ETH-USDT"),
     "binance": ("BTC-USDT", "ETH-USDT"),
     "binance-usdm": ("BTC-USDT", "ETH-USDT"),
 }
@@ -75,13 +76,21 @@ class Received:
         return dict(ids)
 
 
-def endpoint(kind, server, **changes):
-    """The venue's endpoint, at `server`, and with less patience."""
+def endpoint(kind, server, *, lists=False, **changes):
+    """The venue's endpoint, at `server`, and with less patience.
+
+    `lists` says whether its list of markets is asked for.
+    """
     usual = ENDPOINTS[kind]
     rest = usual.rest
     if rest is not None:
         rest = replace(rest, url=server.rest_url, per_s=1000, burst=1000)
-    fields = {"silence_s": 1.0, "quiet_s": 30.0, "rest": rest, **changes}
+    markets = usual.markets if lists else None
+    markets = markets and replace(usual.markets, url=server.rest_url)
+    fields = {"silence_s": 1.0, "quiet_s": 30.0, "rest": rest, "markets": markets}
+    if not kind.startswith("binance"):  # whose server counts
+        fields["messages_per_s"] = 1000.0
+    fields |= changes
     return replace(usual, url=server.url, **fields)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from penstock.errors import SourceError
+from penstock.errors import SourceError, UnavailableError
 from tests.live import QUICK, check, live, receive, symbols_of
 from tests.recordings import needs_recordings
 from tests.servers import (
@@ -26,7 +26,7 @@ from tests.servers import (
     recorded_trades,
 )
 
-COUNTING = ["coinbase", "coinbase-advanced", "kraken", "binance"]
+COUNTING = ["coinbase", "coinbase-advanced", "kraken", "binance", "binance-agg"]
 # Those that repeat the newest trades on subscribing, more than most faults cost.
 REPEATING = {"coinbase-advanced", "kraken"}
 COUNT = 600
@@ -92,6 +92,16 @@ class TestLostConnections:
         assert received.missing == 0
         assert status.connections[0].errors == {"HTTP 503": 2}
         assert [visit.ended for visit in venue.visits[:2]] == ["refused", "refused"]
+
+
+def test_a_proxy_that_needs_a_package_is_no_traceback(monkeypatch):
+    monkeypatch.setenv("socks_proxy", "socks5h://127.0.0.1:9")
+    with VenueServer("kraken", made_trades("kraken", 10)) as venue:
+        source = live("kraken", venue, symbols=["BTC-USD"])
+        with pytest.raises(
+            UnavailableError, match=r"no websocket \(ImportError: .+ock"
+        ):
+            receive(source, lambda _: False)
 
 
 @pytest.mark.parametrize("kind", COUNTING)
@@ -174,10 +184,10 @@ def test_a_bad_day(kind):
 
 class TestKeepingAlive:
     def test_the_servers_pings_are_answered(self):
-        trades = made_trades("binance", 300, symbols=["BTC-USDT"])
+        trades = made_trades("coinbase", 300)
         pings = {"ping_s": 0.05, "pong_within_s": 2.0, "rate_per_s": 500, "held": True}
-        with VenueServer("binance", trades, **pings) as venue:
-            source = live("binance", venue, symbols=["BTC-USDT"])
+        with VenueServer("coinbase", trades, **pings) as venue:
+            source = live("coinbase", venue, symbols=["BTC-USD"])
             received = run_from_the_start(source, venue, trades)
         assert len(received.trades) == 300
         assert venue.visits[0].pongs > 3
@@ -218,12 +228,71 @@ class TestSymbols:
         assert connection.refused["NO-SUCH"]
         assert connection.connects == 1
 
+    @pytest.mark.parametrize(
+        ("kind", "unknown", "hint"),
+        [
+            ("binance", "BTC-USD", "did you mean BTC-USDT?"),
+            ("binance-agg", "BTC-USD", "did you mean BTC-USDT?"),
+            ("binance-usdm", "ETH-USDC", "did you mean ETH-USDT?"),
+            ("bitstamp", "BTC-USDX", "did you mean BTC-USD?"),
+        ],
+    )
+    def test_one_that_the_venue_would_accept_is_refused_by_its_list(
+        self, kind, unknown, hint
+    ):
+        trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
+        symbols = [unknown, *symbols_of(kind)]
+        with VenueServer(kind, trades, rate_per_s=1000, starts_with=2) as venue:
+            source = live(kind, venue, symbols=symbols, lists=True)
+            received = receive(source, lambda r: len(r.trades) >= len(trades))
+            status = source.status()
+        assert len(received.trades) == len(trades)
+        (connection,) = status.connections
+        assert connection.refused == {unknown: f"the venue has no such market; {hint}"}
+        assert connection.unchecked == ""
+        assert unknown not in {t.ticker.partition(":")[2] for t in status.tickers}
+
+    def test_where_the_list_is_not_to_be_had_it_goes_on_and_says_so(self):
+        kind = "bitstamp"
+        trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
+        failing = Status(times=10**6, status=503, path="/api/v2/trading-pairs-info")
+        server = {"faults": [failing], "rate_per_s": 1000, "starts_with": 2}
+        with VenueServer(kind, trades, **server) as venue:
+            source = live(kind, venue, lists=True)
+            received = receive(source, lambda r: len(r.trades) >= len(trades))
+        assert len(received.trades) == len(trades)
+        (connection,) = source.status().connections
+        assert connection.unchecked.endswith("answered HTTP 503")
+        assert (connection.refused, connection.errors) == ({}, {})
+
+    def test_one_that_was_refused_for_a_moment_is_asked_for_again(self):
+        kind, (first, second) = "kraken", symbols_of("kraken")
+        trades = made_trades(kind, COUNT, symbols=[first, second])
+        reply = (
+            '{"method":"subscribe","success":false,"symbol":"BTC/USD",'
+            '"error":"Exceeded msg rate"}'
+        )
+        server = {"rate_per_s": 500, "held": True, "heartbeat_s": 0.05}
+        refusal = Inject(at=1, frame=reply)
+        with VenueServer(kind, trades, faults=[refusal], **server) as venue:
+            source = live(kind, venue)
+
+            def is_over(_):
+                venue.release()
+                heard = venue.visits[0].heard if venue.visits else []
+                return len(heard) > 1
+
+            receive(source, is_over)
+            again = venue.visits[0].heard[1]
+        assert '"symbol":["BTC/USD"]' in again
+
     @pytest.mark.parametrize("kind", ["binance", "bitstamp"])
     def test_one_that_the_venue_accepts_and_never_feeds_is_shown_as_stale(self, kind):
         fed, *_ = symbols_of(kind)
         trades = made_trades(kind, COUNT, symbols=[fed])
         with VenueServer(kind, trades, rate_per_s=1000, held=True) as venue:
-            source = live(kind, venue, symbols=["NO-SUCH", fed], quiet_s=0.3)
+            symbols = ["NO-SUCH", fed]
+            source = live(kind, venue, symbols=symbols, quiet_s=0.3)
             venue.release()
             receive(source, lambda r: len(r.trades) > COUNT // 2)
             no_such, other = sorted(
@@ -258,9 +327,9 @@ class TestSymbols:
     def test_a_connection_on_which_a_symbol_dies_again_and_again_is_replaced(self):
         trades = made_trades("coinbase", 450)
         mutes = [Mute(at=at, symbol="BTC-USD") for at in (50, 150, 250)]
-        server = {"rate_per_s": 300, "held": True, "heartbeat_s": 0.02}
+        server = {"rate_per_s": 150, "held": True, "heartbeat_s": 0.02}
         with VenueServer("coinbase", trades, faults=mutes, **server) as venue:
-            source = live("coinbase", venue, symbols=["BTC-USD"], silence_s=0.2)
+            source = live("coinbase", venue, symbols=["BTC-USD"], silence_s=0.4)
             received = run_from_the_start(source, venue, trades)
         check(received, trades)
         assert received.missing == 0
@@ -271,13 +340,31 @@ class TestSymbols:
     def test_a_quiet_symbol_is_asked_for_again_without_disturbing_others(self):
         symbols = symbols_of("binance")
         trades = made_trades("binance", COUNT, symbols=symbols)
+        mute = Mute(at=AT, symbol="BTC-USDT")
         received, status, venue = play(
-            "binance", Mute(at=AT, symbol="BTC-USDT"), trades=trades, quiet_s=0.2
+            "binance", mute, trades=trades, quiet_s=0.2, messages_per_s=1000.0
         )
         assert received.missing == 0
         assert received.backfilled > 50
         assert status.connections[0].connects == 1
         assert len(venue.visits[0].heard) > 1
+
+    def test_quiet_symbols_are_asked_for_at_the_pace_that_the_venue_takes(self):
+        kind, symbols = "binance", [f"A{n}-USDT" for n in range(40)]
+        trades = made_trades(kind, 400, symbols=symbols)
+        with VenueServer(kind, trades, held=True) as venue:
+            source = live(kind, venue, symbols=symbols, quiet_s=0.05)
+
+            def is_over(received):
+                # Each symbol is asked for once more, and then the market begins.
+                if venue.visits and len(venue.visits[0].heard) > 4:
+                    venue.release()
+                return len(received.trades) >= len(trades)
+
+            received = receive(source, is_over)
+        check(received, trades)
+        (connection,) = source.status().connections
+        assert (connection.connects, connection.errors) == (1, {})
 
 
 class TestRenewal:
@@ -315,6 +402,32 @@ class TestRenewal:
         assert received.missing == 0
         assert connection.errors == {"HTTP 503": 3}
         assert connection.connects == 2
+
+    def test_a_connection_that_ends_before_its_replacement_is_ready_is_told(self):
+        # The old one closes while the new one would still be waited for.
+        kind = "binance"
+        trades = made_trades(kind, 600, symbols=symbols_of(kind))
+        announced = Announce(at=AT, closes_after_s=0.1)
+        server = {"rate_per_s": 1000, "held": True}
+        timing = replace(QUICK, overlap_s=60.0)
+        received, status, _ = renew(
+            kind, trades, announced, server=server, timing=timing
+        )
+        assert received.missing == 0
+        assert (status.connections[0].connects, status.connections[0].errors) == (2, {})
+
+    def test_a_connection_that_is_lost_while_it_is_renewed_is_an_error(self):
+        kind = "binance"
+        trades = made_trades(kind, 900, symbols=symbols_of(kind))
+        server = {"rate_per_s": 1000, "held": True, "life_s": 0.8}
+        timing = replace(QUICK, overlap_s=60.0)
+        received, status, _ = renew(
+            kind, trades, server=server, timing=timing, renew_s=0.5
+        )
+        assert received.missing == 0
+        (connection,) = status.connections
+        assert connection.errors["closed 1001"] >= 1
+        assert connection.connects > 1
 
 
 def renew(kind, trades, *faults, server, **ends):

@@ -42,7 +42,7 @@ kind "frames" sends the items, str or bytes, as they are, from the moment of con
 `VenueServer("kraken", ..., batch=5)` puts up to five trades into a message.
 REST: Coinbase `/products/{id}/trades` and `/ticker`, `/v2/prices/{pair}/spot`; Binance
 `/api/v3/historicalTrades`, `/aggTrades`, `/exchangeInfo`, `/fapi/v1/trades` (the newest
-only); Kraken `/0/public/Trades`.
+only); Kraken `/0/public/Trades`; Bitstamp `/api/v2/trading-pairs-info/`.
 """
 
 from tests.servers.faults import (

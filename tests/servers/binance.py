@@ -16,6 +16,8 @@ class Streams(Speech):
     A stream of no market is accepted and says nothing, as at the venue.
     """
 
+    frames_per_s = 5
+
     def __init__(self, *args, **options) -> None:
         super().__init__(*args, **options)
         self.batch = 1

@@ -9,6 +9,7 @@ import fcntl
 import socket
 import struct
 import termios
+from collections import deque
 from collections.abc import Coroutine, Sequence
 
 from websockets.frames import Frame, Opcode
@@ -47,7 +48,8 @@ class Connection:
         self._asks = asks
         self._protocol = ServerProtocol(max_size=None)
         self._speech: Speech | None = None
-        self._subscribed = asyncio.Event()
+        self._subscribed, self._too_much = asyncio.Event(), asyncio.Event()
+        self._heard_s: deque[float] = deque()
         self._is_silent = False
         self._trickle: faults.Trickle | None = None
         self._trickles = self._drops = self._repeats = 0
@@ -81,7 +83,7 @@ class Connection:
 
     def _chores(self) -> list[Coroutine]:
         habits = self._habits
-        chores = [self._expect_subscription()]
+        chores = [self._expect_subscription(), self._expect_moderation()]
         if habits.heartbeat_s is not None:
             chores.append(self._heartbeats(habits.heartbeat_s))
         if habits.ping_s is not None:
@@ -141,6 +143,7 @@ class Connection:
 
     def _hear(self, frame: Frame) -> None:
         assert self._speech is not None
+        self._count_frame(self._speech.frames_per_s)
         if frame.opcode is Opcode.TEXT:
             heard = bytes(frame.data).decode()
             self.visit.heard.append(heard)
@@ -151,6 +154,14 @@ class Connection:
             self.visit.pongs += 1
         elif frame.opcode is Opcode.CLOSE and self._protocol.close_rcvd:
             self.visit.close_code = self._protocol.close_rcvd.code
+
+    def _count_frame(self, most: int | None) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._heard_s.append(now_s)
+        while self._heard_s[0] <= now_s - 1:
+            self._heard_s.popleft()
+        if most is not None and len(self._heard_s) > most:
+            self._too_much.set()
 
     def _say(self, messages: Sequence[str]) -> None:
         assert self._speech is not None
@@ -270,6 +281,10 @@ class Connection:
         except TimeoutError:
             await self._close(1008, "no subscription in time")
         await asyncio.Event().wait()
+
+    async def _expect_moderation(self) -> None:
+        await self._too_much.wait()
+        await self._close(1008, "Too many requests")
 
     # Faults.
 

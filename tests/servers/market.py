@@ -30,7 +30,7 @@ _RECORDED = {
 # At these venues one sequence of ids serves all markets.
 _GLOBAL_IDS = {"bitstamp"}
 _WITHOUT_IDS = {"kraken-v1"}
-_IN_MILLISECONDS = {"binance", "binance-usdm"}
+_IN_MILLISECONDS = {"binance", "binance-agg", "binance-usdm"}
 
 
 def made_trades(

@@ -14,7 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from penstock.feeds.symbols import to_binance, to_kraken, to_kraken_v1
+from penstock.feeds.symbols import to_binance, to_bitstamp, to_kraken, to_kraken_v1
 from penstock.model import Trade
 from tests.servers import faults
 from tests.servers.market import Market, decimal, text
@@ -146,8 +146,8 @@ def respond(market: Market, asked: Asked, keep: int) -> Answer:
             return _coinbase_spot(market, pair)
         case ["0", "public", "Trades"]:
             return _kraken_trades(market, query, keep)
-        case ["api" | "fapi", _, name] if name in _BINANCE:
-            return _BINANCE[name](market, query, keep)
+        case ["api" | "fapi", _, name] if name in _NAMED:
+            return _NAMED[name](market, query, keep)
     return _error(404, {"message": "NotFound"})
 
 
@@ -279,15 +279,35 @@ def _binance_markets(market: Market, query: dict[str, str], _keep: int) -> Answe
     names += json.loads(query.get("symbols", "[]"))
     if any(_binance_symbol(market, name) is None for name in names):
         return _error(400, {"code": -1121, "msg": "Invalid symbol."})
-    found = names or [to_binance(symbol) for symbol in sorted(market.symbols)]
-    symbols = [{"symbol": name, "status": "TRADING"} for name in found]
+    symbols = []
+    for symbol in sorted(market.symbols):
+        base, quote = symbol.split("-")
+        name = to_binance(symbol)
+        if name in names or not names:
+            assets = {"baseAsset": base, "quoteAsset": quote}
+            symbols.append({"symbol": name, "status": "TRADING", **assets})
     return _ok({"timezone": "UTC", "symbols": symbols})
 
 
-_BINANCE = {
+def _bitstamp_markets(market: Market, _query: dict[str, str], _keep: int) -> Answer:
+    return _ok(
+        [
+            {
+                "name": symbol.replace("-", "/"),
+                "url_symbol": to_bitstamp(symbol),
+                "trading": "Enabled",
+            }
+            for symbol in sorted(market.symbols)
+        ]
+    )
+
+
+# Binance's, and Bitstamp's list of markets.
+_NAMED = {
     "aggTrades": partial(_binance_trades, row=_aggregate),
     "exchangeInfo": _binance_markets,
     "historicalTrades": partial(_binance_trades, row=_historical),
+    "trading-pairs-info": _bitstamp_markets,
     "trades": partial(_binance_recent, row=_recent_future),
 }
 

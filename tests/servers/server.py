@@ -23,6 +23,7 @@ from tests.servers.speech import Speech
 
 SPEECHES: dict[str, type[Speech]] = {
     "binance": Streams,
+    "binance-agg": Streams,
     "binance-usdm": Streams,
     "bitstamp": LiveTrades,
     "coinbase": Exchange,

@@ -24,10 +24,13 @@ class Speech:
         batch: Most trades in a message.
         deadline_s: Until when a client has to subscribe; None for any time.
         heartbeat_when_idle: Whether heartbeats come only where nothing else does.
+        frames_per_s: How many frames of a client's, pings and pongs included, the
+            venue takes before it closes the connection; None for any.
     """
 
     deadline_s: float | None = None
     heartbeat_when_idle = False
+    frames_per_s: int | None = None
 
     def __init__(self, market: Market, path: str, *, batch: int) -> None:
         self.market = market

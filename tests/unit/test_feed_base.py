@@ -32,6 +32,7 @@ class Point(Struct):
     ("name", "venue", "contiguous"),
     [
         ("binance", "binance", True),
+        ("binance-agg", "binance-agg", True),
         ("binance-usdm", "binance-usdm", False),
         ("bitstamp", "bitstamp", False),
         ("coinbase", "coinbase", True),
@@ -48,6 +49,7 @@ def test_a_feed_is_made_by_its_name(name, venue, contiguous):
 def test_the_registry_holds_no_other_feed():
     assert set(FEEDS) == {
         "binance",
+        "binance-agg",
         "binance-usdm",
         "bitstamp",
         "coinbase",
@@ -62,7 +64,8 @@ def test_an_unknown_feed_is_answered_with_the_known_ones():
         make_feed("coinbse")
     assert str(e.value) == (
         "unknown feed 'coinbse'. Did you mean 'coinbase'? Known feeds: binance, "
-        "binance-usdm, bitstamp, coinbase, coinbase-advanced, kraken, kraken-v1."
+        "binance-agg, binance-usdm, bitstamp, coinbase, coinbase-advanced, kraken, "
+        "kraken-v1."
     )
 
 
@@ -86,6 +89,19 @@ def test_frames_to_send_are_given_once_and_again_after_a_reset(name):
     assert feed.to_send() == []
     feed.reset()
     assert feed.to_send() == first
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_what_is_asked_for_again_is_no_longer_refused(name):
+    feed = make_feed(name, ["BTC-USDT", "XRP-USDT"])
+    feed.to_send()
+    feed.notes.refused["BTC-USDT"] = "for a moment"
+    frames = feed.again(["BTC-USDT"])
+    assert feed.notes.refused == {}
+    assert frames
+    assert all("XRP" not in frame.upper() for frame in frames)
+    feed.reset()
+    assert "BTC" in "".join(feed.to_send()).upper().replace("XBT", "BTC")
 
 
 GARBAGE = [

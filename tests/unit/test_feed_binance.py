@@ -153,6 +153,12 @@ def test_one_message_subscribes_to_all_streams():
     ]
 
 
+def requests(feed):
+    """What a feed asks for now: by id, the streams."""
+    sent = map(json.loads, feed.to_send())
+    return {message["id"]: message["params"] for message in sent}
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -160,11 +166,52 @@ def test_one_message_subscribes_to_all_streams():
         '{"code":2,"msg":"Invalid request: invalid stream","id":1}',
     ],
 )
-def test_a_refused_request_names_all_that_it_asked_for(reply):
-    feed = BinanceFeed(["BTC-USDT", "ETH-BTC"])
+def test_a_request_for_one_symbol_that_is_refused_names_it(reply):
+    feed = BinanceFeed(["BTC-USDT"])
     assert feed.receive(reply, 7) == []
-    reason = "Invalid request: invalid stream"
-    assert feed.notes.refused == {"BTC-USDT": reason, "ETH-BTC": reason}
+    assert feed.notes.refused == {"BTC-USDT": "Invalid request: invalid stream"}
+
+
+def test_of_several_symbols_only_the_refused_one_is_named():
+    feed = BinanceFeed(["BTC-USDT", "FOO-BAR", "ETH-BTC"])
+    pending = requests(feed)
+    asked = 0
+    while pending:
+        number, streams = pending.popitem()
+        asked += 1
+        answer = {"result": None, "id": number}
+        if "foobar@trade" in streams:
+            answer = {"error": {"code": 2, "msg": "no such"}, "id": number}
+        assert feed.receive(json.dumps(answer), 7) == []
+        pending |= requests(feed)
+    assert feed.notes.refused == {"FOO-BAR": "no such"}
+    assert asked == 5
+    assert feed.notes.errors == {}
+
+
+@pytest.mark.parametrize("number", ["1", "null", '"x"', "17"])
+def test_an_error_about_no_open_request_refuses_nothing(number):
+    feed = BinanceFeed(["BTC-USDT"])
+    feed.receive('{"result":null,"id":1}', 7)
+    error = f'{{"error":{{"code":2,"msg":"too many"}},"id":{number}}}'
+    assert feed.receive(error, 7) == []
+    assert (feed.notes.refused, feed.notes.errors) == ({}, {"too many": 1})
+
+
+def test_a_second_subscription_that_is_refused_leaves_the_first_alone():
+    feed = BinanceFeed(["BTC-USDT"])
+    feed.receive('{"result":null,"id":1}', 7)
+    (again,) = feed.again(["BTC-USDT"])
+    assert json.loads(again)["id"] == 2
+    feed.receive('{"error":{"code":2,"msg":"too many"},"id":2}', 7)
+    assert (feed.notes.refused, feed.notes.errors) == ({}, {"too many": 1})
+
+
+def test_aggregates_are_subscribed_to_by_their_own_feed_and_are_of_its_venue():
+    feed = make_feed("binance-agg", ["BTC-USDT"])
+    assert requests(feed) == {1: ["btcusdt@aggTrade"]}
+    (trade,) = feed.receive(AGGREGATE, 7)
+    assert (trade.venue, trade.seq) == ("binance-agg", 665076760)
 
 
 def test_an_error_in_a_capture_is_kept():

@@ -148,6 +148,14 @@ def test_missed_messages_are_counted_over_all_channels():
     assert feed.notes.missed == 3
 
 
+def test_messages_out_of_order_are_not_missed():
+    feed = CoinbaseAdvancedFeed()
+    ids(feed, numbered(5), numbered(8), numbered(6))
+    assert feed.notes.missed == 1
+    ids(feed, numbered(7), numbered(9), numbered(9), numbered(7))
+    assert feed.notes.missed == 0
+
+
 def test_a_connection_counts_from_the_beginning():
     feed = CoinbaseAdvancedFeed()
     ids(feed, numbered(40), numbered(41), numbered(0), numbered(1))

@@ -8,6 +8,7 @@ from penstock.entrypoints.cli.watch import Notices
 CONNECTION = ConnectionStatus(
     name="kraken",
     feed="kraken",
+    venue="kraken",
     host="ws.kraken.com",
     symbols=("BTC-USD",),
     state="live",

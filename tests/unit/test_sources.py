@@ -83,6 +83,21 @@ def test_of_sources_that_number_differently_each_may_have_its_own_symbols():
 
 
 def test_a_feed_whose_past_trades_are_nowhere_takes_no_address_for_them():
-    settings = SourceSettings(rest={"bitstamp": "http://a"})
-    with pytest.raises(SourceError, match=r"\[source.rest\] bitstamp: its missing"):
-        open_live(settings, {"bitstamp": ["BTC-USD"]}, {})
+    settings = SourceSettings(rest={"kraken-v1": "http://a"})
+    with pytest.raises(SourceError, match=r"\[source.rest\] kraken-v1: its missing"):
+        open_live(settings, {"kraken-v1": ["BTC-USD"]}, {})
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {"endpoints": {"kraken": "wss://host:port"}},
+        {"endpoints": {"kraken": "wss://"}},
+        {"endpoints": {"kraken": f"wss://{'a' * 70}.example"}},
+        {"rest": {"kraken": "http://host:port"}},
+        {"rest": {"kraken": "http://"}},
+    ],
+)
+def test_an_address_that_is_none_is_refused_before_anything_is_made(addresses):
+    with pytest.raises(SourceError, match=r"the address of feed 'kraken' is none"):
+        open_live(SourceSettings(**addresses), {"kraken": ["BTC-USD"]}, {})

@@ -164,6 +164,10 @@ class Poller:
             )
         except httpx.InvalidURL as e:
             raise SourceError(f"{self._url!r} is no address: {e}.") from e
+        except (ImportError, ValueError) as e:
+            raise SourceError(
+                f"the proxy that this machine's environment names cannot be used: {e}"
+            ) from e
 
     def __enter__(self) -> Self:
         return self

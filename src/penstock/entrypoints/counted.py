@@ -14,6 +14,7 @@ from penstock.drivers.files import BadItem
 from penstock.drivers.live import ConnectionStatus, LiveBatch, SourceStatus, Timing
 from penstock.drivers.live.status import ConnectionCounts, TickerCounts
 from penstock.drivers.poller import PRICES, Clock, Poller
+from penstock.entrypoints.wanted import venue_of
 from penstock.errors import BadRecordError, PenstockError, SourceError
 from penstock.feeds.names import CCXT
 from penstock.model import Trade
@@ -62,6 +63,7 @@ def _connection(
     return ConnectionStatus(
         name=name,
         feed=name,
+        venue=venue_of(name),
         host=host,
         symbols=tuple(symbols),
         state=counts.state,

@@ -115,18 +115,22 @@ def as_batches(source: Source) -> Generator[SourceBatch, None, None]:
 
 
 def _endpoint(name: str, settings: SourceSettings) -> Endpoint:
-    endpoint, rest = ENDPOINTS[name], ENDPOINTS[name].rest
+    endpoint = ENDPOINTS[name]
+    rest, markets = endpoint.rest, endpoint.markets
     if name in settings.rest:
-        if rest is None:
+        if rest is None and markets is None:
             raise SourceError(
                 f"[source.rest] {name}: its missing trades cannot be fetched anywhere; "
                 "leave it out"
             )
-        rest = replace(rest, url=settings.rest[name].rstrip("/"))
+        url = settings.rest[name].rstrip("/")
+        rest = rest and replace(rest, url=url)
+        markets = markets and replace(markets, url=url)
     elif name in settings.endpoints:
         # What a sandbox says is no trade of the venue's, and its ids are others.
-        rest = None
-    return replace(endpoint, url=settings.endpoints.get(name, endpoint.url), rest=rest)
+        rest = markets = None
+    url = settings.endpoints.get(name, endpoint.url)
+    return replace(endpoint, url=url, rest=rest, markets=markets)
 
 
 class _Together:

@@ -9,7 +9,7 @@ from penstock.feeds.coinbase_rest import SPOT, TICKER
 from penstock.feeds.names import CCXT
 from penstock.model import ticker_of
 
-__all__ = ["symbols_by_source"]
+__all__ = ["symbols_by_source", "venue_of"]
 
 _POLLED_VENUES = {"coinbase-spot": SPOT, "coinbase-ticker": TICKER}
 # Every trade of a market comes by either, under the same id.
@@ -26,7 +26,7 @@ def symbols_by_source(settings: SourceSettings) -> dict[str, list[str]]:
     wanted: dict[str, list[str]] = {kind: [] for kind in settings.kinds}
     for written in settings.symbols:
         at, _, symbol = written.rpartition(":")
-        takers = [k for k in wanted if not at or at in (k, _venue_of(k))]
+        takers = [k for k in wanted if not at or at in (k, venue_of(k))]
         if not takers:
             raise SourceError(
                 f"symbol {written!r} is for none of the sources: "
@@ -49,7 +49,7 @@ def _check_numbering(wanted: Mapping[str, Sequence[str]]) -> None:
     takers: dict[str, str] = {}
     for kind, symbols in wanted.items():
         for symbol in symbols:
-            ticker = ticker_of(_venue_of(kind), symbol)
+            ticker = ticker_of(venue_of(kind), symbol)
             other = takers.setdefault(ticker, kind)
             if other != kind and not {other, kind} <= _SAME_TRADES:
                 raise SourceError(
@@ -60,7 +60,8 @@ def _check_numbering(wanted: Mapping[str, Sequence[str]]) -> None:
                 )
 
 
-def _venue_of(kind: str) -> str:
+def venue_of(kind: str) -> str:
+    """Return the venue of a source's tickers."""
     if kind in FEEDS:
         return make_feed(kind).venue
     return _POLLED_VENUES.get(kind, kind.removeprefix(CCXT))

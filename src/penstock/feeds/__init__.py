@@ -21,6 +21,7 @@ class _Place(NamedTuple):
 
 FEEDS: Mapping[str, _Place] = {
     "binance": _Place("binance", "BinanceFeed"),
+    "binance-agg": _Place("binance", "BinanceFeed", {"stream": "aggTrade"}),
     "binance-usdm": _Place("binance", "BinanceFeed", {"market": "usdm"}),
     "bitstamp": _Place("bitstamp", "BitstampFeed"),
     "coinbase": _Place("coinbase", "CoinbaseFeed"),

@@ -28,6 +28,7 @@ __all__ = [
     "read",
     "read_each",
     "refuse",
+    "restore",
     "words",
 ]
 
@@ -69,7 +70,8 @@ class Notes(Struct):
         late: Trades that came after a newer one of their symbol and were left out;
             the jump in the ids has shown them as missing.
         rounded: Numbers of more than 15 significant digits, of which 15 were kept.
-        missed: Messages that the venue sent and that never arrived, where it counts.
+        missed: Messages that the venue sent and that have not arrived, where it counts;
+            falls when one comes late.
         closing: The venue said that it will close this connection: open another now.
     """
 
@@ -112,6 +114,9 @@ class Feed(Protocol):
         Which trades were passed on is not forgotten, so what the venue repeats on
         connecting comes out only where it is new.
         """
+
+    def again(self, symbols: Sequence[str]) -> list[str]:
+        """Return the frames that ask for `symbols` once more, refused ones included."""
 
     def receive(self, frame: Frame, received_us: int) -> list[Trade]:
         """Read a frame and return its trades, oldest first per symbol.
@@ -206,6 +211,20 @@ def refuse(
     if not named:
         notes.errors[reason] += 1
     return bool(named)
+
+
+def restore(notes: Notes, names: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    """Forget that any of `wanted` were refused; return the venue's names of them.
+
+    Args:
+        notes: Where it was noted.
+        names: What is asked for: the venue's name to the symbol.
+        wanted: What is to be asked for once more, likewise.
+    """
+    names |= wanted
+    for symbol in wanted.values():
+        notes.refused.pop(symbol, None)
+    return list(wanted)
 
 
 def words(text: str) -> list[str]:

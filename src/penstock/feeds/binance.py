@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from penstock.feeds.base import Frame, Notes, encode, read, refuse
+from penstock.feeds.base import Frame, Notes, encode, read, refuse, restore
 from penstock.feeds.symbols import from_binance, native_names, to_binance
 from penstock.feeds.values import TradeId, epoch_us, price_of, size_of
 from penstock.model import Trade
@@ -37,6 +37,7 @@ class _Head(Struct, rename={"kind": "e"}):
     kind: str = ""
     msg: str = ""
     error: _Error | None = None
+    id: int | str | None = None
 
 
 class _Trade(Struct, rename=_NAMES | {"id": "t", "origin": "X"}):
@@ -72,17 +73,29 @@ class BinanceFeed:
             need not be a known one.
         market: Spot, or USD-M futures, whose venue is `binance-usdm` and whose ids
             are also spent on what is ignored, so that a jump need not be a loss.
+        stream: What to subscribe to.  Of `aggTrade` the venue is `binance-agg`, for
+            its numbers are its own.
     """
 
     def __init__(
-        self, symbols: Sequence[str] = (), *, market: Literal["spot", "usdm"] = "spot"
+        self,
+        symbols: Sequence[str] = (),
+        *,
+        market: Literal["spot", "usdm"] = "spot",
+        stream: Literal["trade", "aggTrade"] = "trade",
     ) -> None:
         self.notes = Notes()
         self.venue = "binance" if market == "spot" else f"binance-{market}"
+        if stream == "aggTrade":
+            self.venue += "-agg"
+        self._stream = stream
         self.contiguous = market == "spot"
         self._names = native_names(symbols, to_binance)
         self._symbols = dict(self._names)
         self._kinds: dict[str, str] = {}
+        self._asked: dict[int, list[str]] = {}
+        self._accepted: set[str] = set()
+        self._requests = 0
         self._frames: list[str] = []
         self.reset()
 
@@ -94,12 +107,14 @@ class BinanceFeed:
     def reset(self) -> None:
         """See `Feed.reset`."""
         self.notes.closing = False
-        self._frames = []
-        if self._names:
-            # One message for all: the venue takes five a second.
-            streams = [f"{name.lower()}@trade" for name in self._names]
-            subscribe = {"method": "SUBSCRIBE", "params": streams, "id": 1}
-            self._frames.append(encode(subscribe))
+        self._asked, self._accepted, self._requests = {}, set(), 0
+        self._frames = self._subscriptions(list(self._names))
+
+    def again(self, symbols: Sequence[str]) -> list[str]:
+        """See `Feed.again`."""
+        wanted = native_names(symbols, to_binance)
+        self._symbols |= wanted
+        return self._subscriptions(restore(self.notes, self._names, wanted))
 
     def receive(self, frame: Frame, received_us: int) -> list[Trade]:
         """See `Feed.receive`."""
@@ -141,10 +156,32 @@ class BinanceFeed:
             )
         ]
 
+    def _subscriptions(self, names: list[str]) -> list[str]:
+        if not names:
+            return []
+        # One message for all: the venue takes five a second.
+        self._requests += 1
+        self._asked[self._requests] = names
+        streams = [f"{name.lower()}@{self._stream}" for name in names]
+        request = {"method": "SUBSCRIBE", "params": streams, "id": self._requests}
+        return [encode(request)]
+
     def _other(self, head: _Head, kind: str) -> None:
+        asked = self._asked.pop(head.id, []) if isinstance(head.id, int) else []
         reason = head.error.msg if head.error else head.msg
         if reason:
-            # The one request that is ever made asks for all symbols.
-            refuse(self.notes, self._names, reason, list(self._names))
+            self._refused(reason, [n for n in asked if n not in self._accepted])
         elif kind:
             self.notes.ignored[kind] += 1
+        else:
+            self._accepted.update(asked)
+
+    def _refused(self, reason: str, names: list[str]) -> None:
+        # A refusal does not say which of the streams it is about: each half is asked
+        # for by itself, until it is one.
+        if len(names) > 1:
+            half = len(names) // 2
+            self._frames += self._subscriptions(names[:half])
+            self._frames += self._subscriptions(names[half:])
+        else:
+            refuse(self.notes, self._names, reason, names)

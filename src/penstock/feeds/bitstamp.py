@@ -20,7 +20,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from penstock.feeds.base import Frame, Newest, Notes, encode, read, refuse
+from penstock.feeds.base import Frame, Newest, Notes, encode, read, refuse, restore
 from penstock.feeds.symbols import from_bitstamp, native_names, to_bitstamp
 from penstock.feeds.values import TradeId, epoch_us, price_of, size_of
 from penstock.model import Side, Trade
@@ -85,10 +85,13 @@ class BitstampFeed:
         """See `Feed.reset`."""
         self.notes.closing = False
         self._unanswered, self._errors = set(self._names), []
-        self._frames = [
-            encode({"event": "bts:subscribe", "data": {"channel": _CHANNEL + name}})
-            for name in self._names
-        ]
+        self._frames = _subscriptions(list(self._names))
+
+    def again(self, symbols: Sequence[str]) -> list[str]:
+        """See `Feed.again`."""
+        wanted = native_names(symbols, to_bitstamp)
+        self._unanswered |= wanted.keys()
+        return _subscriptions(restore(self.notes, self._names, wanted))
 
     def receive(self, frame: Frame, received_us: int) -> list[Trade]:
         """See `Feed.receive`."""
@@ -132,3 +135,10 @@ class BitstampFeed:
         unanswered, self._unanswered = self._unanswered, set()
         errors, self._errors = self._errors, []
         refuse(self.notes, self._names, errors[-1], sorted(unanswered))
+
+
+def _subscriptions(names: list[str]) -> list[str]:
+    return [
+        encode({"event": "bts:subscribe", "data": {"channel": _CHANNEL + name}})
+        for name in names
+    ]

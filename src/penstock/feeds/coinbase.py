@@ -19,7 +19,16 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from penstock.feeds.base import Frame, Newest, Notes, encode, read, refuse, words
+from penstock.feeds.base import (
+    Frame,
+    Newest,
+    Notes,
+    encode,
+    read,
+    refuse,
+    restore,
+    words,
+)
 from penstock.feeds.symbols import from_coinbase, native_names, to_coinbase
 from penstock.feeds.values import TradeId, iso_us, price_of, size_of
 from penstock.model import Side, Trade
@@ -102,14 +111,12 @@ class CoinbaseFeed:
 
     def reset(self) -> None:
         """See `Feed.reset`."""
-        self._frames = []
-        if self._names:
-            subscribe = {
-                "type": "subscribe",
-                "product_ids": list(self._names),
-                "channels": ["matches", "heartbeat"],
-            }
-            self._frames.append(encode(subscribe))
+        self._frames = _subscriptions(list(self._names))
+
+    def again(self, symbols: Sequence[str]) -> list[str]:
+        """See `Feed.again`."""
+        wanted = native_names(symbols, to_coinbase)
+        return _subscriptions(restore(self.notes, self._names, wanted))
 
     def behind(self) -> dict[str, int]:
         """Tell by symbol how many ids the newest trade is behind the newest known.
@@ -203,3 +210,14 @@ class CoinbaseFeed:
         # the others.
         if refuse(self.notes, self._names, reason, words(reason)):
             self.reset()
+
+
+def _subscriptions(products: list[str]) -> list[str]:
+    if not products:
+        return []
+    subscribe = {
+        "type": "subscribe",
+        "product_ids": products,
+        "channels": ["matches", "heartbeat"],
+    }
+    return [encode(subscribe)]

@@ -27,6 +27,7 @@ from penstock.feeds.base import (
     read,
     read_each,
     refuse,
+    restore,
     words,
 )
 from penstock.feeds.symbols import from_coinbase, native_names, to_coinbase
@@ -36,6 +37,10 @@ from penstock.model import Side, Trade
 __all__ = ["CoinbaseAdvancedFeed"]
 
 _TAKER: dict[Literal["BUY", "SELL"], Side] = {"BUY": "sell", "SELL": "buy"}
+
+
+# How far back a message may come late; what is lower is another connection's.
+_REACH = 100
 
 
 class _Message(Struct):
@@ -77,6 +82,7 @@ class CoinbaseAdvancedFeed:
         self._names = native_names(symbols, to_coinbase)
         self._newest = Newest(self.notes)
         self._expected: int | None = None
+        self._missing: set[int] = set()
         self._frames: list[str] = []
         self.reset()
 
@@ -88,7 +94,12 @@ class CoinbaseAdvancedFeed:
     def reset(self) -> None:
         """See `Feed.reset`."""
         self._expected = None
-        self._subscribe()
+        self._frames = _subscriptions(list(self._names))
+
+    def again(self, symbols: Sequence[str]) -> list[str]:
+        """See `Feed.again`."""
+        wanted = native_names(symbols, to_coinbase)
+        return _subscriptions(restore(self.notes, self._names, wanted))
 
     def receive(self, frame: Frame, received_us: int) -> list[Trade]:
         """See `Feed.receive`."""
@@ -106,26 +117,20 @@ class CoinbaseAdvancedFeed:
                 self.notes.ignored[other] += 1
         return []
 
-    def _subscribe(self) -> None:
-        # A subscription takes one channel.  Heartbeats keep the connection open where
-        # nothing trades for a minute.
-        self._frames = [
-            encode(
-                {
-                    "type": "subscribe",
-                    "product_ids": list(self._names),
-                    "channel": channel,
-                }
-            )
-            for channel in ("market_trades", "heartbeats")
-            if self._names
-        ]
-
     def _count(self, number: int) -> None:
-        # One counter for all channels of a connection; lower means another connection.
-        if self._expected is not None and number > self._expected:
-            self.notes.missed += number - self._expected
-        self._expected = number + 1
+        # One counter for all channels of a connection, which begins at 0.
+        expected = self._expected
+        if expected is None or number == 0 or number <= expected - _REACH:
+            self._expected = number + 1
+            self._missing = set()
+        elif number in self._missing:
+            self._missing.discard(number)
+            self.notes.missed -= 1
+        elif number >= expected:
+            self.notes.missed += number - expected
+            self._missing.update(range(max(expected, number - _REACH), number))
+            self._missing = {n for n in self._missing if n > number - _REACH}
+            self._expected = number + 1
 
     def _trades(self, events: Raw, received_us: int) -> list[Trade]:
         groups = read(_EVENTS, events)
@@ -161,4 +166,14 @@ class CoinbaseAdvancedFeed:
             )
         reason = ": ".join(filter(None, (message.message, message.reason)))
         if refuse(self.notes, self._names, reason, words(reason)):
-            self._subscribe()
+            self._frames = _subscriptions(list(self._names))
+
+
+def _subscriptions(products: list[str]) -> list[str]:
+    # A subscription takes one channel.  Heartbeats keep the connection open where
+    # nothing trades for a minute.
+    return [
+        encode({"type": "subscribe", "product_ids": products, "channel": channel})
+        for channel in ("market_trades", "heartbeats")
+        if products
+    ]

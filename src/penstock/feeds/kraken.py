@@ -26,6 +26,7 @@ from penstock.feeds.base import (
     read,
     read_each,
     refuse,
+    restore,
     words,
 )
 from penstock.feeds.symbols import from_kraken, native_names, to_kraken, to_kraken_v1
@@ -99,7 +100,8 @@ class KrakenFeed:
         self.venue = "kraken" if version > 1 else "kraken-v1"
         self.contiguous = version > 1
         self._version = version
-        self._names = native_names(symbols, to_kraken_v1 if version == 1 else to_kraken)
+        self._to_native = to_kraken if version > 1 else to_kraken_v1
+        self._names = native_names(symbols, self._to_native)
         self._newest = Newest(self.notes)
         self._frames: list[str] = []
         self.reset()
@@ -111,24 +113,12 @@ class KrakenFeed:
 
     def reset(self) -> None:
         """See `Feed.reset`."""
-        self._frames = []
-        if not self._names:
-            return
-        pairs = list(self._names)
-        subscribe: dict[str, object]
-        if self._version == 1:
-            subscribe = {
-                "event": "subscribe",
-                "pair": pairs,
-                "subscription": {"name": "trade"},
-            }
-        else:
-            # The snapshot fills what a lost connection missed, where that was little.
-            subscribe = {
-                "method": "subscribe",
-                "params": {"channel": "trade", "symbol": pairs, "snapshot": True},
-            }
-        self._frames.append(encode(subscribe))
+        self._frames = self._subscriptions(list(self._names))
+
+    def again(self, symbols: Sequence[str]) -> list[str]:
+        """See `Feed.again`."""
+        wanted = native_names(symbols, self._to_native)
+        return self._subscriptions(restore(self.notes, self._names, wanted))
 
     def receive(self, frame: Frame, received_us: int) -> list[Trade]:
         """See `Feed.receive`."""
@@ -145,6 +135,24 @@ class KrakenFeed:
             case other:
                 self.notes.ignored[other] += 1
         return []
+
+    def _subscriptions(self, pairs: list[str]) -> list[str]:
+        if not pairs:
+            return []
+        subscribe: dict[str, object]
+        if self._version == 1:
+            subscribe = {
+                "event": "subscribe",
+                "pair": pairs,
+                "subscription": {"name": "trade"},
+            }
+        else:
+            # The snapshot fills what a lost connection missed, where that was little.
+            subscribe = {
+                "method": "subscribe",
+                "params": {"channel": "trade", "symbol": pairs, "snapshot": True},
+            }
+        return [encode(subscribe)]
 
     def _trades(self, head: _Head, received_us: int) -> list[Trade]:
         trades, faults = read_each(

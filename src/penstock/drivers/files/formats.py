@@ -133,7 +133,7 @@ FORMATS: Mapping[str, Format] = {
     known.name: known
     for known in (
         *_FILES,
-        # kraken reads both versions' frames.
-        *(_capture(name) for name in FEEDS if name != "kraken-v1"),
+        # kraken reads both versions' frames, and binance both kinds of trades.
+        *(_capture(name) for name in FEEDS if name not in ("kraken-v1", "binance-agg")),
     )
 }

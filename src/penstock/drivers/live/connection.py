@@ -11,10 +11,13 @@ from websockets.exceptions import InvalidStatus
 
 from penstock.drivers.limits import retry_after_s
 from penstock.drivers.live.endpoints import Endpoint, Timing
-from penstock.drivers.live.faults import FAILURES, DeadError, kind_of
+from penstock.drivers.live.faults import FAILURES, DeadError, kind_of, words_of
 from penstock.drivers.live.flow import Flow
 from penstock.drivers.live.line import Clocks, Line, StampedSocket, Tap, stamped
+from penstock.drivers.live.markets import Markets
 from penstock.drivers.live.status import ConnectionCounts, ConnectionStatus
+from penstock.errors import BadRecordError, UnavailableError
+from penstock.feeds import make_feed
 
 __all__ = ["Connection"]
 
@@ -31,6 +34,7 @@ class Connection:
         symbols: BASE-QUOTE.
         endpoint: Where the venue is.
         flow: Where trades go.
+        markets: Knows which symbols there are; None where the venue tells.
         timing: How long to wait.
         clocks: The time.
         tls: For addresses that begin with wss.
@@ -50,6 +54,7 @@ class Connection:
         endpoint: Endpoint,
         *,
         flow: Flow,
+        markets: Markets | None,
         timing: Timing,
         clocks: Clocks,
         tls: ssl.SSLContext,
@@ -58,12 +63,15 @@ class Connection:
     ) -> None:
         self.host = urlsplit(endpoint.url).netloc
         self.name, self._feed_name, self._symbols = name, feed_name, symbols
+        self._venue = make_feed(feed_name).venue
         self._endpoint, self._flow, self._timing = endpoint, flow, timing
+        self._markets = markets
+        self._checking: asyncio.Task[None] | None = None
         self._clocks, self._tls, self._chance, self._tap = clocks, tls, chance, tap
         self._socket_class = stamped(clocks)
         self._lines: list[Line] = []
         self._failures = 0
-        self._renew_s = self._retry_s = float("inf")
+        self._renew_s = self._retry_s = self._pardon_s = float("inf")
         self.counts = ConnectionCounts()
 
     async def run(self) -> None:
@@ -72,10 +80,13 @@ class Connection:
         Raises:
             SourceError: The feed does not exist.
         """
+        self._check_symbols()
         try:
             while True:
                 await self._try_once()
         finally:
+            if self._checking:
+                self._checking.cancel()
             self.counts.state, self.counts.lost_s = "closed", None
 
     def status(self) -> ConnectionStatus:
@@ -88,10 +99,11 @@ class Connection:
         return ConnectionStatus(
             name=self.name,
             feed=self._feed_name,
+            venue=self._venue,
             host=self.host,
             symbols=tuple(self._symbols),
             state=counts.state,
-            frame_age_s=now_s - line.heard_s if line else None,
+            frame_age_s=None if counts.heard_s is None else now_s - counts.heard_s,
             connects=counts.connects,
             down_s=counts.down_s + down_s,
             messages=counts.messages,
@@ -101,6 +113,7 @@ class Connection:
             errors=dict(counts.errors),
             refused=dict(counts.refused),
             last_error=counts.last_error,
+            unchecked=counts.unchecked,
         )
 
     async def _try_once(self) -> None:
@@ -109,7 +122,7 @@ class Connection:
         try:
             await self._session()
         except FAILURES as e:
-            self.counts.failed(kind_of(e), _words(e))
+            self.counts.failed(kind_of(e), words_of(e))
             self._failures += 1
             await self._rest(e)
 
@@ -143,22 +156,11 @@ class Connection:
     async def _open(self, *, kept: bool) -> Line:
         """Connect and subscribe."""
         endpoint, timing = self._endpoint, self._timing
-        socket = await connect(
-            endpoint.url,
-            ssl=self._tls if urlsplit(endpoint.url).scheme == "wss" else None,
-            compression=None,  # small messages: time is worth more than bytes
-            open_timeout=timing.connect_s,
-            ping_interval=timing.ping_s,
-            ping_timeout=timing.ping_s,
-            close_timeout=_CLOSE_S,
-            max_size=endpoint.max_frame_bytes,
-            create_connection=self._socket_class,
-        )
         line = Line(
             self.name,
             self._feed_name,
             self._fed(),
-            cast("StampedSocket", socket),
+            await self._connect(),
             endpoint=endpoint,
             flow=self._flow,
             counts=self.counts,
@@ -178,6 +180,28 @@ class Connection:
             raise
         line.start()
         return line
+
+    async def _connect(self) -> StampedSocket:
+        endpoint, timing = self._endpoint, self._timing
+        try:
+            socket = await connect(
+                endpoint.url,
+                ssl=self._tls if urlsplit(endpoint.url).scheme == "wss" else None,
+                compression=None,  # small messages: time is worth more than bytes
+                open_timeout=timing.connect_s,
+                ping_interval=timing.ping_s,
+                ping_timeout=timing.ping_s,
+                close_timeout=_CLOSE_S,
+                max_size=endpoint.max_frame_bytes,
+                create_connection=self._socket_class,
+            )
+        except FAILURES:
+            raise
+        except Exception as e:
+            # A proxy that needs a package, a redirection to nowhere, half an answer:
+            # they are no reason to end other connections.
+            raise DeadError("no websocket", f"{type(e).__name__}: {e}") from e
+        return cast("StampedSocket", socket)
 
     def _begin(self, line: Line) -> None:
         """Note that what comes from here on comes by this line."""
@@ -207,6 +231,12 @@ class Connection:
             line.abort()
             raise DeadError("silence", f"no message for {silent_s:.1f} s")
         counts.state = "stale" if silent_s > self._endpoint.silence_s / 2 else "live"
+        if counts.refused:
+            self._pardon_s = min(self._pardon_s, now_s + self._timing.refused_s)
+        if now_s >= self._pardon_s:
+            pardoned = self._pardon()
+            await line.ask_again(pardoned)
+            fed += pardoned
         if not line.is_paused:
             await line.tend(fed)
         is_due = now_s >= self._renew_s or line.is_closing
@@ -225,12 +255,7 @@ class Connection:
             return
         self._lines.append(successor)
         try:
-            async with asyncio.timeout(self._timing.connect_s):
-                while not (successor.has_spoken or successor.reading.done()):
-                    await asyncio.sleep(self._timing.tick_s)
-            await asyncio.wait([successor.reading], timeout=self._timing.overlap_s)
-            if successor.reading.done():
-                successor.reading.result()
+            await self._overlap(line, successor)
         except FAILURES as e:
             # What it brought comes by the old one as well.
             self._lines.remove(successor)
@@ -242,9 +267,23 @@ class Connection:
         self._begin(successor)
         successor.let_go()
 
+    async def _overlap(self, line: Line, successor: Line) -> None:
+        """Wait until the new line has spoken, and a little; or the old one ends."""
+        timing, readings = self._timing, (line.reading, successor.reading)
+        async with asyncio.timeout(timing.connect_s):
+            while not (successor.has_spoken or any(r.done() for r in readings)):
+                await asyncio.sleep(timing.tick_s)
+        first = asyncio.FIRST_COMPLETED
+        await asyncio.wait(readings, timeout=timing.overlap_s, return_when=first)
+        if successor.reading.done():
+            successor.reading.result()
+        end = line.reading.exception() if line.reading.done() else None
+        if isinstance(end, FAILURES) and not line.is_closing:
+            self.counts.failed(kind_of(end), words_of(end))
+
     def _put_off(self, error: Exception) -> None:
         """Note that a replacement failed, and when to try again."""
-        self.counts.failed(kind_of(error), _words(error))
+        self.counts.failed(kind_of(error), words_of(error))
         self._failures += 1
         self._retry_s = self._clocks.steady_s() + self._wait_s(error)
 
@@ -253,7 +292,7 @@ class Connection:
         if isinstance(error, DeadError) and error.kind == _REFUSED:
             self.counts.state = "refused"
             await asyncio.sleep(self._timing.refused_s)
-            self.counts.refused.clear()
+            self._pardon()
         else:
             await asyncio.sleep(self._wait_s(error))
 
@@ -268,9 +307,27 @@ class Connection:
             wait_s = max(wait_s, asked_s or 0.0)
         return wait_s
 
+    def _pardon(self) -> list[str]:
+        """Forget which symbols were refused, for it may have been for a moment only."""
+        pardoned = list(self.counts.refused)
+        self.counts.refused.clear()
+        self._pardon_s = float("inf")
+        self._check_symbols()
+        return pardoned
+
+    def _check_symbols(self) -> None:
+        if self._markets and (self._checking is None or self._checking.done()):
+            self._checking = asyncio.create_task(self._check_with(self._markets))
+
+    async def _check_with(self, markets: Markets) -> None:
+        """Refuse the symbols that the venue does not know; goes on if it is silent."""
+        try:
+            unknown = await markets.unknown(self._symbols)
+        except (UnavailableError, BadRecordError) as e:
+            self.counts.unchecked = str(e)
+            return
+        self.counts.unchecked = ""
+        self.counts.refused |= unknown
+
     def _fed(self) -> list[str]:
         return [s for s in self._symbols if s not in self.counts.refused]
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -8,10 +8,20 @@ from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-__all__ = ["ENDPOINTS", "Endpoint", "Rest", "RestKind", "Timing"]
+__all__ = [
+    "ENDPOINTS",
+    "Endpoint",
+    "ListKind",
+    "MarketList",
+    "Rest",
+    "RestKind",
+    "Timing",
+]
 
-RestKind = Literal["binance", "binance-usdm", "coinbase", "kraken"]
+RestKind = Literal["binance", "binance-agg", "binance-usdm", "coinbase", "kraken"]
+ListKind = Literal["binance", "binance-usdm", "bitstamp"]
 
 
 class Rest(Struct, frozen=True, kw_only=True):
@@ -28,6 +38,18 @@ class Rest(Struct, frozen=True, kw_only=True):
     url: str
     per_s: float
     burst: int
+
+
+class MarketList(Struct, frozen=True, kw_only=True):
+    """Where a venue lists its markets, if it takes subscriptions to any others.
+
+    Attributes:
+        kind: Whose requests and answers these are.
+        url: The address, without a path.
+    """
+
+    kind: ListKind
+    url: str
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -49,8 +71,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         max_frame_bytes: A larger message ends the connection.
         ping: What to send every `ping_s`, where the venue has pings of its own.
         ping_s: See `ping`.
+        messages_per_s: How many messages of ours the venue takes, less what our pings
+            and pongs need where it counts these.
         symbols: Most symbols on one connection.
         rest: Where past trades are to be had; None for nowhere.
+        markets: Where to look for unknown symbols; None where the venue refuses them.
     """
 
     url: str
@@ -63,8 +88,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     max_frame_bytes: int = 4 * 1024 * 1024
     ping: str | None = None
     ping_s: float = 20.0
+    messages_per_s: float = 5.0
     symbols: int = 100
     rest: Rest | None = None
+    markets: MarketList | None = None
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -143,7 +170,15 @@ _USDM_REST = Rest(
 # second, NautilusTrader by five.
 _KRAKEN_REST = Rest(kind="kraken", url="https://api.kraken.com", per_s=1, burst=5)
 
+# aggTrades weighs 4; the pace is that of the other, with which it shares the address.
+_BINANCE_AGG_REST = replace(_BINANCE_REST, kind="binance-agg")
+
 _DAY_S = 86_400.0
+# Of five a second that Binance takes, pings and pongs have two: half a second lies
+# between two of these, so that no second has more than three.
+_BINANCE_MESSAGES_PER_S = 2.0
+
+_BINANCE_MARKETS = MarketList(kind="binance", url="https://api.binance.com")
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     # docs.cdp.coinbase.com/exchange/websocket-feed: subscribe within 5 s; a heartbeat
@@ -152,14 +187,17 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         url="wss://ws-feed.exchange.coinbase.com",
         silence_s=5.0,
         resubscribes=True,
+        messages_per_s=50.0,  # of 100
         rest=_COINBASE_REST,
     ),
     # docs.cdp.coinbase.com/coinbase-business/advanced-trade-apis/websocket: the same;
-    # the official client allows frames of 10 MiB, of which trades need little.
+    # eight messages a second, from all connections of an address; the official client
+    # allows frames of 10 MiB, of which trades need little.
     "coinbase-advanced": Endpoint(
         url="wss://advanced-trade-ws.coinbase.com",
         silence_s=5.0,
         resubscribes=True,
+        messages_per_s=4.0,
         rest=_COINBASE_REST,
     ),
     # docs.kraken.com/exchange/guides/websockets/reconnection: silent for 5 s is dead.
@@ -182,8 +220,21 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         repeats=False,
         resubscribes=True,
         renew_s=_DAY_S - 3600,
+        messages_per_s=_BINANCE_MESSAGES_PER_S,
         symbols=200,
         rest=_BINANCE_REST,
+        markets=_BINANCE_MARKETS,
+    ),
+    "binance-agg": Endpoint(
+        url="wss://stream.binance.com:9443/ws",
+        silence_s=300.0,
+        repeats=False,
+        resubscribes=True,
+        renew_s=_DAY_S - 3600,
+        messages_per_s=_BINANCE_MESSAGES_PER_S,
+        symbols=200,
+        rest=_BINANCE_AGG_REST,
+        markets=_BINANCE_MARKETS,
     ),
     # developers.binance.com, "Important WebSocket Change Notice": since 23 April 2026
     # trades come under /market alone; the old address still acknowledges subscriptions
@@ -194,16 +245,21 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         repeats=False,
         resubscribes=True,
         renew_s=_DAY_S - 3600,
+        messages_per_s=_BINANCE_MESSAGES_PER_S,
         symbols=200,
         rest=_USDM_REST,
+        markets=MarketList(kind="binance-usdm", url="https://fapi.binance.com"),
     ),
     # www.bitstamp.net/websocket/v2: it answers a heartbeat that is asked for, and asks
     # to reconnect before it closes.  Its past trades are stamped in whole seconds and
-    # its ids do not tell what is missing, so nothing is fetched.
+    # its ids do not tell what is missing, so nothing is fetched.  A subscription names
+    # one channel; no limit of messages is documented.
     "bitstamp": Endpoint(
         url="wss://ws.bitstamp.net",
         silence_s=30.0,
         ping='{"event":"bts:heartbeat"}',
         ping_s=10.0,
+        messages_per_s=50.0,
+        markets=MarketList(kind="bitstamp", url="https://www.bitstamp.net"),
     ),
 }

@@ -9,12 +9,19 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
-__all__ = ["FAILURES", "DeadError", "kind_of"]
+__all__ = ["FAILURES", "DeadError", "kind_of", "words_of"]
 
 _OUR_CODES = {
     1002: "protocol error",
     1009: "message too large",
     1011: "no pong",
+}
+
+
+_OUR_WORDS = {
+    1002: "what came is no websocket message",
+    1009: "a message came that is larger than any that is expected",
+    1011: "a ping was not answered in time",
 }
 
 
@@ -56,8 +63,22 @@ def kind_of(error: Exception) -> str:
     return next(kind for cause, kind in _KINDS if isinstance(error, cause))
 
 
+def words_of(error: Exception) -> str:
+    """Say what happened, in words for who has never seen a close frame."""
+    if not isinstance(error, ConnectionClosed):
+        return str(error) or type(error).__name__
+    if error.rcvd is not None and error.rcvd_then_sent is not False:
+        said = f": {error.rcvd.reason}" if error.rcvd.reason else ""
+        return f"the venue closed the connection with code {error.rcvd.code}{said}"
+    if error.sent is not None:
+        said = _OUR_WORDS.get(error.sent.code, str(error))
+        return f"given up: {said}"
+    cause = f": {error.__cause__}" if str(error.__cause__ or "") else ""
+    return f"the connection broke off{cause}"
+
+
 def _closed(error: ConnectionClosed) -> str:
-    if error.rcvd is not None and error.rcvd_then_sent:
+    if error.rcvd is not None and error.rcvd_then_sent is not False:
         return f"closed {int(error.rcvd.code)}"
     if error.sent is not None:
         return _OUR_CODES.get(error.sent.code, f"closed {int(error.sent.code)}")

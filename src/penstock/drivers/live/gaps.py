@@ -220,6 +220,10 @@ class GapKeeper:
         """Return when a trade of the ticker last came; None before the first."""
         return self._begin(venue, symbol).counts.seen_s
 
+    def last_of(self, venue: str, symbol: str) -> int:
+        """Return the id of the ticker's newest trade passed on, 0 before the first."""
+        return self._begin(venue, symbol).last
+
     def _begin(self, venue: str, symbol: str) -> Track:
         track = self._tracks.get((venue, symbol))
         if track is None:

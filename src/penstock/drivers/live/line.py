@@ -1,7 +1,7 @@
 """One open websocket: frames in through its feed, trades out, until it ends."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 from websockets.asyncio.client import ClientConnection
 
 from penstock.drivers.files.batch import BadItem
+from penstock.drivers.limits import Bucket
+from penstock.drivers.live.behind import Behind
 from penstock.drivers.live.endpoints import Endpoint, Timing
 from penstock.drivers.live.faults import FAILURES, DeadError
 from penstock.drivers.live.flow import Flow
@@ -21,10 +23,6 @@ __all__ = ["Clocks", "Line", "StampedSocket", "Tap", "stamped"]
 
 _END_S = 1.0  # how long reading may take after the end
 _KEPT_BYTES = 65_536  # of a message that cannot be read
-# A symbol whose trades have to be asked for as often, so soon after one another, is
-# not fed any more, whatever the venue says.
-_STRIKES = 3
-_STRIKES_SPAN = 12  # silences
 
 
 class Tap(Protocol):
@@ -135,8 +133,8 @@ class Line:
         self.reading: asyncio.Task[None]
         self._kept: list[Trade] | None = [] if kept else None
         self._newest: dict[str, int] = {}
-        self._behind_s: dict[str, float] = {}
-        self._strikes: dict[str, deque[float]] = {}
+        self._behind = Behind(self.feed.venue, flow.keeper, endpoint.silence_s)
+        self._bucket = Bucket(endpoint.messages_per_s, 1)
         self._looked = endpoint.repeats
         self._asked_s: dict[str, float] = {}
         self._asked_times: Counter[str] = Counter()
@@ -155,7 +153,7 @@ class Line:
         while True:
             frame = await socket.recv(decode=False)
             counts.messages += 1
-            self.heard_s = socket.received_s
+            self.heard_s = counts.heard_s = socket.received_s
             self._receive(frame, socket.received_us)
             for message in self.feed.to_send():
                 await self.send(message)
@@ -163,10 +161,18 @@ class Line:
                 await self._pause()
 
     async def send(self, message: str) -> None:
-        """Send a message."""
+        """Send a message, no sooner than the venue takes it."""
+        wait_s = self._bucket.wait_s(self._clocks.steady_s())
+        if wait_s:
+            await asyncio.sleep(wait_s)
         if self._tap:
             self._tap.sent(self._name, self._clocks.wall_us(), message)
         await self._socket.send(message)
+
+    async def ask_again(self, symbols: Sequence[str]) -> None:
+        """Subscribe to symbols once more, although they may have been refused."""
+        for message in self.feed.again(symbols):
+            await self.send(message)
 
     def start(self) -> None:
         """Begin to read."""
@@ -209,8 +215,8 @@ class Line:
         for words, times in (notes.errors - self._errors).items():
             counts.failed("venue's complaint", words, times)
         counts.refused.update(notes.refused)
+        counts.missed += notes.missed - self._missed
         if notes.missed > self._missed:
-            counts.missed += notes.missed - self._missed
             self._check_all()
         self._missed, self._repeated = notes.missed, notes.repeated
         self._errors = Counter(notes.errors)
@@ -225,10 +231,11 @@ class Line:
         if endpoint.ping and now_s - self._pinged_s >= endpoint.ping_s:
             self._pinged_s = now_s
             await self.send(endpoint.ping)
+        quiet = [symbol for symbol in symbols if self._look_at(symbol, now_s)]
         if isinstance(self.feed, CoinbaseFeed):
-            await self._look_behind(self.feed, now_s)
-        for symbol in symbols:
-            await self._look_at(symbol, now_s)
+            quiet += self._behind.look(self.feed.behind(), self._newest, now_s)
+        if quiet:
+            await self._subscribe_again(list(dict.fromkeys(quiet)), now_s)
         if not self._looked and now_s - self.opened_s > self._timing.look_s:
             self._looked = True
             self._look_for_missed(symbols, now_s)
@@ -284,38 +291,16 @@ class Line:
             self.is_paused = False
             self.heard_s = self._clocks.steady_s()
 
-    async def _look_behind(self, feed: CoinbaseFeed, now_s: float) -> None:
-        behind = feed.behind()
-        for symbol in self._behind_s.keys() - behind.keys():
-            del self._behind_s[symbol]
-        for symbol, ids in behind.items():
-            known = self._newest.get(symbol, 0) + ids
-            self._flow.keeper.heard_of(feed.venue, symbol, known, now_s)
-            since_s = self._behind_s.setdefault(symbol, now_s)
-            if now_s - since_s > self._endpoint.silence_s:
-                del self._behind_s[symbol]
-                self._strike(symbol, now_s)
-                await self._subscribe_again(symbol, now_s)
-
-    def _strike(self, symbol: str, now_s: float) -> None:
-        strikes = self._strikes.setdefault(symbol, deque(maxlen=_STRIKES))
-        strikes.append(now_s)
-        span_s = _STRIKES_SPAN * self._endpoint.silence_s
-        if len(strikes) == _STRIKES and now_s - strikes[0] < span_s:
-            raise DeadError(
-                "symbol not fed", f"heartbeats go on, but trades of {symbol} do not"
-            )
-
-    async def _look_at(self, symbol: str, now_s: float) -> None:
-        """Ask for a symbol again that has been quiet, twice as long each time."""
+    def _look_at(self, symbol: str, now_s: float) -> bool:
+        """Tell whether to ask for a symbol again: after twice as long each time."""
         seen_s = self._flow.keeper.seen_s(self.feed.venue, symbol) or 0.0
         asked_s = self._asked_s.get(symbol, self.opened_s)
         if seen_s > asked_s:
             self._asked_times[symbol] = 0
         quiet_s = self._endpoint.quiet_s * 2 ** min(self._asked_times[symbol], 6)
-        if now_s - max(seen_s, asked_s) > quiet_s:
-            self._asked_times[symbol] += 1
-            await self._subscribe_again(symbol, now_s)
+        is_due: bool = now_s - max(seen_s, asked_s) > quiet_s
+        self._asked_times[symbol] += is_due
+        return is_due
 
     def _look_for_missed(self, symbols: list[str], now_s: float) -> None:
         """Have looked for what came before this line, where no trade has shown it."""
@@ -324,12 +309,12 @@ class Line:
             if symbol not in self._newest:
                 keeper.check(venue, symbol, now_s)
 
-    async def _subscribe_again(self, symbol: str, now_s: float) -> None:
-        self._asked_s[symbol] = now_s
-        self._flow.keeper.check(self.feed.venue, symbol, now_s)
+    async def _subscribe_again(self, symbols: list[str], now_s: float) -> None:
+        for symbol in symbols:
+            self._asked_s[symbol] = now_s
+            self._flow.keeper.check(self.feed.venue, symbol, now_s)
         if self._endpoint.resubscribes:
-            for message in make_feed(self._feed_name, [symbol]).to_send():
-                await self.send(message)
+            await self.ask_again(symbols)
 
     def _check_all(self) -> None:
         now_s = self._clocks.steady_s()

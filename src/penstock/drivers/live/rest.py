@@ -99,6 +99,20 @@ class _BinanceRow(Struct, rename="camel"):
         return _Row(self.id, self.price, self.qty, side, epoch_us(self.time))
 
 
+class _AggregateRow(
+    Struct, rename={"id": "a", "price": "p", "qty": "q", "time": "T", "maker": "m"}
+):
+    id: TradeId
+    price: Decimal
+    qty: Decimal
+    time: int
+    maker: bool  # whether the buyer is
+
+    def row(self) -> _Row:
+        side: Side = "sell" if self.maker else "buy"
+        return _Row(self.id, self.price, self.qty, side, epoch_us(self.time))
+
+
 class _KrakenRow(Struct, array_like=True):
     price: Decimal
     volume: Decimal
@@ -121,6 +135,7 @@ class _KrakenAnswer(Struct):
 
 _COINBASE = Decoder(list[_CoinbaseRow])
 _BINANCE = Decoder(list[_BinanceRow])
+_AGGREGATES = Decoder(list[_AggregateRow])
 _KRAKEN = Decoder(_KrakenAnswer)
 _KRAKEN_ROWS = Decoder(list[_KrakenRow])
 
@@ -155,12 +170,20 @@ def _coinbase_query(wanted: Wanted) -> Query:
 
 
 def _binance_query(wanted: Wanted) -> Query:
+    return _from_id("/api/v3/historicalTrades", wanted)
+
+
+def _aggregate_query(wanted: Wanted) -> Query:
+    return _from_id("/api/v3/aggTrades", wanted)
+
+
+def _from_id(path: str, wanted: Wanted) -> Query:
     params: dict[str, str | int] = {
         "symbol": to_binance(wanted.symbol),
         "fromId": wanted.first,
         "limit": _limit(wanted),
     }
-    return Query("/api/v3/historicalTrades", params)
+    return Query(path, params)
 
 
 def _usdm_query(wanted: Wanted) -> Query:
@@ -191,6 +214,11 @@ def _coinbase_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]
 
 def _binance_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
     rows = [row.row() for row in read(_BINANCE, body)]
+    return _trades(rows, wanted, received_us)
+
+
+def _aggregate_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
+    rows = [row.row() for row in read(_AGGREGATES, body)]
     return _trades(rows, wanted, received_us)
 
 
@@ -230,6 +258,7 @@ def _trades(rows: list[_Row], wanted: Wanted, received_us: int) -> list[Trade]:
 
 HISTORIES: Mapping[RestKind, History] = {
     "binance": History(_binance_query, _binance_read, newest_first=False),
+    "binance-agg": History(_aggregate_query, _aggregate_read, newest_first=False),
     "binance-usdm": History(_usdm_query, _binance_read, newest_first=True),
     "coinbase": History(_coinbase_query, _coinbase_read, newest_first=True),
     "kraken": History(_kraken_query, _kraken_read, newest_first=False),

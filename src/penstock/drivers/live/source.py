@@ -29,6 +29,7 @@ from penstock.drivers.live.gaps import GapKeeper
 from penstock.drivers.live.inbox import Inbox, LiveBatch
 from penstock.drivers.live.line import Clocks, Tap
 from penstock.drivers.live.loop import Loop
+from penstock.drivers.live.markets import Markets
 from penstock.drivers.live.status import SourceStatus
 from penstock.errors import SourceError, UnavailableError
 from penstock.feeds import make_feed
@@ -174,11 +175,7 @@ class LiveSource:
         self._loop = asyncio.get_running_loop()
         tls = self._tls or ssl.create_default_context()
         timing = self._timing
-        async with httpx.AsyncClient(
-            verify=tls,
-            timeout=timing.request_s,
-            headers={"User-Agent": f"penstock/{__version__}"},
-        ) as client:
+        async with _client(tls, timing.request_s) as client:
             flow = self._connect_parts(client, tls)
             tasks = [asyncio.create_task(c.run()) for c in self._connections]
             try:
@@ -210,6 +207,11 @@ class LiveSource:
         keeper = GapKeeper(self._marks, rests.keys(), timing)
         flow = Flow(keeper, self._backfill, self._inbox, timing, clocks.steady_s)
         self._flow = flow
+        markets = {
+            name: Markets(endpoint.markets, client)
+            for name, endpoint in self._endpoints.items()
+            if endpoint.markets is not None
+        }
         chance = random.Random()  # noqa: S311 (waiting times are no secret)
         self._connections = [
             Connection(
@@ -218,6 +220,7 @@ class LiveSource:
                 symbols,
                 self._endpoints[feed_name],
                 flow=flow,
+                markets=markets.get(feed_name),
                 timing=timing,
                 clocks=clocks,
                 tls=tls,
@@ -281,6 +284,19 @@ class LiveSource:
         raise SourceError(f"no symbol is fed: {causes}")
 
 
+def _client(tls: ssl.SSLContext, request_s: float) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            verify=tls,
+            timeout=request_s,
+            headers={"User-Agent": f"penstock/{__version__}"},
+        )
+    except (ImportError, ValueError, httpx.InvalidURL) as e:
+        raise SourceError(
+            f"the proxy that this machine's environment names cannot be used: {e}"
+        ) from e
+
+
 def _checked(
     wanted: Mapping[str, Sequence[str]], endpoints: Mapping[str, Endpoint]
 ) -> dict[str, Endpoint]:
@@ -293,16 +309,34 @@ def _checked(
             )
         if not symbols:
             raise SourceError(f"feed {name!r} needs a symbol, such as BTC-USD")
-        url = endpoints[name].url
-        if urlsplit(url).scheme not in ("ws", "wss"):
-            raise SourceError(
-                f"the address of feed {name!r} must begin with wss:// or ws://; "
-                f"found {url!r}"
-            )
+        _check_addresses(name, endpoints[name])
         found[name] = endpoints[name]
     if not found:
         raise SourceError("a live source needs a feed, such as coinbase")
     return found
+
+
+def _check_addresses(name: str, endpoint: Endpoint) -> None:
+    if urlsplit(endpoint.url).scheme not in ("ws", "wss"):
+        raise SourceError(
+            f"the address of feed {name!r} must begin with wss:// or ws://; "
+            f"found {endpoint.url!r}"
+        )
+    for place in (endpoint, endpoint.rest, endpoint.markets):
+        if place is not None and not _is_address(place.url):
+            raise SourceError(
+                f"the address of feed {name!r} is none: found {place.url!r}"
+            )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # A port that is no number, and a name that no resolver takes, raise here.
+        _, host = parts.port, (parts.hostname or "").encode("idna")
+        return bool(host and httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
+        return False
 
 
 def _wall_us() -> int:

@@ -34,7 +34,8 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: The feed's, with a number where it has several connections.
-        feed: Its name in FEEDS.
+        feed: Its name in FEEDS, or its source's.
+        venue: The venue of its tickers.
         host: Whom it talks to.
         symbols: What it asked for.
         state: `stale`: open, but nothing comes; `refused`: of all symbols.
@@ -48,10 +49,13 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
         errors: What ended connections and what the venue complained of, and how often.
         refused: Symbols that the venue will not feed, with its reason.
         last_error: The newest of `errors`, in full.
+        unchecked: Why it could not be found out which symbols the venue knows; empty
+            where it could, or need not.
     """
 
     name: str
     feed: str
+    venue: str
     host: str
     symbols: tuple[str, ...]
     state: State
@@ -65,6 +69,7 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
     errors: dict[str, int]
     refused: dict[str, str]
     last_error: str
+    unchecked: str = ""
 
     @property
     def reconnects(self) -> int:
@@ -186,6 +191,7 @@ class ConnectionCounts(Struct):
     errors: Counter[str] = field(default_factory=Counter)
     refused: dict[str, str] = field(default_factory=dict)
     last_error: str = ""
+    unchecked: str = ""
 
     def connected(self, now_s: float) -> None:
         """Note that there is a connection."""

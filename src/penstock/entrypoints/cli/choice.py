@@ -55,7 +55,7 @@ SourceNames = Annotated[
         "--source",
         metavar="NAME",
         help="Where trades come from: simulated, coinbase, coinbase-advanced, kraken, "
-        "kraken-v1, binance, binance-usdm, bitstamp; coinbase-spot and "
+        "kraken-v1, binance, binance-agg, binance-usdm, bitstamp; coinbase-spot and "
         "coinbase-ticker over REST; ccxt:EXCHANGE.  Repeat it for several.  "
         f"[default: {_DEFAULT.kinds[0]}]",
     ),
