@@ -10,6 +10,7 @@ from penstock.entrypoints.lambda_log import METRICS
 from penstock.entrypoints.lambda_settings import (
     AWS_VARIABLES,
     CONFIG,
+    SYMBOLS,
     THRESHOLD,
     read_settings,
 )
@@ -28,7 +29,7 @@ def table(heading):
 
 def test_every_variable_is_there_with_what_it_sets():
     rows = table("Settings")
-    assert list(rows) == [CONFIG, THRESHOLD, *AWS_VARIABLES, "PENSTOCK_XRAY"]
+    assert list(rows) == [CONFIG, THRESHOLD, SYMBOLS, *AWS_VARIABLES, "PENSTOCK_XRAY"]
     assert {name: rows[name] for name in AWS_VARIABLES} == {
         name: f"`[aws] {key}`" for name, key in AWS_VARIABLES.items()
     }

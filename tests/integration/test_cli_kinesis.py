@@ -10,7 +10,9 @@ import pytest
 from penstock.entrypoints.cli import consume as consume_module
 from penstock.entrypoints.cli import produce as produce_module
 from penstock.entrypoints.processor import PIPELINE
+from penstock.errors import ConfigError
 from penstock.memory import MemoryCheckpoints, MemoryStream, refusing
+from penstock.model import DeadLetter
 from tests.worlds import World
 
 
@@ -124,3 +126,52 @@ def test_a_producer_that_cannot_know_what_was_processed_says_so(aws, said):
         "what was lost since the last run is not noticed: load "
     )
     assert (started["event"], stopped["event"]) == ("started", "stopped")
+
+
+def test_a_producer_may_be_given_the_stream_alone(aws, said, monkeypatch):
+    def nothing(settings):
+        raise ConfigError("[aws] bucket is not set")
+
+    monkeypatch.setattr(produce_module, "aws_ports", nothing)
+    produce(duration=200_000)
+    warning, _, stopped = said()
+    assert warning["message"] == (
+        "what was lost since the last run is not noticed: [aws] bucket is not set"
+    )
+    assert stopped["trades"] == aws.appended() > 0
+
+
+def test_dead_letters_without_a_bucket_are_told(said):
+    letter = DeadLetter(
+        id="kraken:7", key="", reason="cut", data=b"{", arrival_us=1, version="0"
+    )
+    produce_module._Told().put([letter])
+    (line,) = said()
+    assert (line["event"], line["id"], line["data"]) == (
+        "dead letter",
+        "kraken:7",
+        "ew==",
+    )
+
+
+# What the stream is called.
+
+
+def test_without_a_file_the_environment_says_all(aws, said, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_CONFIG", '{"aws":{"environment":"test"}}')
+    consume_module.consume(duration=100_000)
+    assert said()[0]["stream"] == "crypto-price-stream-test"
+    monkeypatch.setenv("STREAM_NAME", "prices")
+    consume_module.consume(duration=100_000)
+    assert said()[0]["stream"] == "prices"
+
+
+def test_over_a_file_go_the_names_of_the_environment(aws, said, monkeypatch, tmp_path):
+    monkeypatch.setenv("PENSTOCK_CONFIG", "not read")
+    config = tmp_path / "penstock.toml"
+    config.write_text('[aws]\nstream = "of-the-file"\n')
+    consume_module.consume(duration=100_000)
+    assert said()[0]["stream"] == "of-the-file"
+    monkeypatch.setenv("STREAM_NAME", "prices")
+    consume_module.consume(duration=100_000, config=config)
+    assert said()[0]["stream"] == "prices"

@@ -4,7 +4,7 @@ import pytest
 
 from penstock.config import DROP, AwsSettings, Settings
 from penstock.engine.rules import BelowRule
-from penstock.entrypoints.lambda_settings import read_settings
+from penstock.entrypoints.lambda_settings import read_settings, with_names
 from penstock.errors import ConfigError, InvalidValueError, UnknownKeyError
 
 TOPIC = "arn:aws:sns:eu-west-3:123456789012:crypto-price-alerts-dev"
@@ -54,6 +54,20 @@ def test_a_variable_wins_over_the_config_and_leaves_its_neighbours():
     config = '{"aws":{"stream":"old","bucket":"kept"}}'
     settings = read_settings({"PENSTOCK_CONFIG": config, "STREAM_NAME": "new"})
     assert (settings.aws.stream, settings.aws.bucket) == ("new", "kept")
+
+
+def test_symbols_are_a_list_with_commas():
+    config = '{"source":{"kind":"coinbase-ticker","symbols":["A-B"]}}'
+    environ = {"PENSTOCK_CONFIG": config, "SYMBOLS": "BTC-USD, ETH-USD"}
+    source = read_settings(environ).source
+    assert source.symbols == ("BTC-USD", "ETH-USD")
+    assert source.kinds == ("coinbase-ticker",)
+
+
+def test_names_of_the_environment_go_over_those_of_a_file():
+    file = Settings(aws=AwsSettings(stream="file", bucket="kept"))
+    settings = with_names(file, {"STREAM_NAME": "prices", "SNS_TOPIC_ARN": ""})
+    assert settings.aws == AwsSettings(stream="prices", bucket="kept")
 
 
 # The threshold.
@@ -106,6 +120,11 @@ def test_a_threshold_for_several_alerts_is_refused():
             "environment: SNS_TOPIC_ARN must be a topic's ARN, such as "
             '"arn:aws:sns:us-east-1:123456789012:crypto-price-alerts"; found '
             "'crypto-price-alerts'.",
+        ),
+        (
+            {"SYMBOLS": "BTC-USD,btc"},
+            "environment: SYMBOLS must be a list of different symbols, such as "
+            "[\"BTC-USD\", \"ETH-USD\"]; found ['BTC-USD', 'btc'].",
         ),
         (
             {"BUCKET_NAME": "My_Bucket"},

@@ -104,24 +104,24 @@ def _own(settings: Settings, name: str, statistic: str = "Sum") -> cloudwatch.Me
     return cloudwatch.Metric(
         namespace="Penstock",
         metric_name=name,
-        dimensions_map={"function": settings.named("consumer")},
+        dimensions_map={"FunctionName": settings.named("consumer")},
         period=_MINUTE,
         statistic=statistic,
-        label=name.replace("_", " "),
+        label=name,
     )
 
 
 def _results(settings: Settings) -> list[cloudwatch.IWidget]:
     return [
-        _graph("Trades", [_own(settings, "trades")], label="a minute"),
+        _graph("Trades", [_own(settings, "Trades")], label="a minute"),
         _graph(
             "What is not as it should be",
-            [_own(settings, n) for n in ("gaps", "late", "duplicates", "dead_letters")],
+            [_own(settings, n) for n in ("Gaps", "Late", "Duplicates", "DeadLetters")],
             label="a minute",
         ),
         _graph(
             "Alerts and profit",
-            [_own(settings, "alerts"), _own(settings, "profit")],
+            [_own(settings, "Alerts"), _own(settings, "Profit")],
         ),
     ]
 

@@ -144,8 +144,8 @@ class MonitoringStack(Stack):
             "dead-letters",
             cloudwatch.Metric(
                 namespace="Penstock",
-                metric_name="dead_letters",
-                dimensions_map={"function": consumer.function_name},
+                metric_name="DeadLetters",
+                dimensions_map={"FunctionName": consumer.function_name},
                 period=Duration.seconds(_FACTS["period_s"]),
                 statistic="Sum",
             ),

@@ -9,14 +9,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from penstock.config import TABLES, Settings, parse_document
+from penstock.config import TABLES, Key, Settings, parse_document
 from penstock.errors import ConfigError, InvalidValueError
 
-__all__ = ["AWS_VARIABLES", "CONFIG", "THRESHOLD", "read_settings"]
+__all__ = [
+    "AWS_VARIABLES",
+    "CONFIG",
+    "SYMBOLS",
+    "THRESHOLD",
+    "read_settings",
+    "with_names",
+]
 
 CONFIG = "PENSTOCK_CONFIG"
 THRESHOLD = "PRICE_THRESHOLD"
+SYMBOLS = "SYMBOLS"
 # Each with the key of [aws] that it sets.
 AWS_VARIABLES: Mapping[str, str] = {
     "STREAM_NAME": "stream",
@@ -38,14 +47,29 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             variable, or with `environment: ` and it.
     """
     document = _document(environ.get(CONFIG, ""))
-    for variable, key in AWS_VARIABLES.items():
-        if environ.get(variable):
-            _check(variable, "aws", key, environ[variable])
-            _set(document, key, environ[variable])
     if environ.get(THRESHOLD):
-        _check(THRESHOLD, "alerts", "below", environ[THRESHOLD])
+        _check(THRESHOLD, TABLES["alerts"]["below"], environ[THRESHOLD])
         _set_threshold(document, environ[THRESHOLD])
-    return parse_document(document, CONFIG)
+    return with_names(parse_document(document, CONFIG), environ)
+
+
+def with_names(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return `settings` with the names that the environment gives.
+
+    Raises:
+        ConfigError: A name that cannot be used.
+    """
+    names = {
+        key: _check(variable, TABLES["aws"][key], environ[variable])
+        for variable, key in AWS_VARIABLES.items()
+        if environ.get(variable)
+    }
+    source = settings.source
+    if environ.get(SYMBOLS):
+        found = [symbol.strip() for symbol in environ[SYMBOLS].split(",")]
+        symbols = _check(SYMBOLS, TABLES["source"]["symbols"], found)
+        source = replace(source, symbols=symbols)
+    return replace(settings, aws=replace(settings.aws, **names), source=source)
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -60,22 +84,13 @@ def _document(text: str) -> dict[str, Any]:
         ) from e
 
 
-def _check(variable: str, table: str, key: str, found: str) -> None:
+def _check(variable: str, key: Key, found: str | list[str]) -> Any:  # noqa: ANN401 (the key's)
     try:
-        TABLES[table][key].read(found)
+        return key.read(found)
     except ValueError as e:
         raise InvalidValueError(
             variable, "", _WHERE, found=found, expected=str(e)
         ) from e
-
-
-# What is no table, or no array of them, is left to `parse_document` to refuse.
-
-
-def _set(document: dict[str, Any], key: str, value: str) -> None:
-    aws = document.setdefault("aws", {})
-    if isinstance(aws, dict):
-        aws[key] = value
 
 
 def _set_threshold(document: dict[str, Any], below: str) -> None:
@@ -86,7 +101,7 @@ def _set_threshold(document: dict[str, Any], below: str) -> None:
     """
     alerts = document.setdefault("alerts", [])
     if not isinstance(alerts, list):
-        return
+        return  # `parse_document` refuses it
     having = [t for t in alerts if isinstance(t, dict) and "below" in t]
     if len(having) > 1:
         raise ConfigError(

@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from penstock.bootstrap import aws_checkpoints, aws_ports, aws_stream, clock_us
 from penstock.entrypoints.cli.choice import Duration
 from penstock.entrypoints.cli.journal import HealthFile, log, touch
-from penstock.entrypoints.cli.options import ConfigFile, examples, read_settings
+from penstock.entrypoints.cli.options import ConfigFile, examples, read_aws_settings
 from penstock.entrypoints.cli.stopping import Stopper
 from penstock.entrypoints.cli.tally import Tally
 from penstock.entrypoints.consuming import Consuming
@@ -45,15 +45,16 @@ def consume(
 ) -> None:
     """Process the trades of a Kinesis stream.
 
-    Which, and where the results go, [aws] says.  Does what the function on AWS Lambda
-    does, for who would rather run a container.
+    Which, and where the results go, [aws] says, or the environment variables of the
+    functions on AWS Lambda.  Does what the consumer there does, for who would rather
+    run a container.
     It goes on from its checkpoints, also when the stream's shards are divided or
     joined.  A store that does not answer is asked again, until it does; the health
     file is not touched meanwhile.  Each line that it prints is a JSON object: started,
     counts every minute, warnings, stopped.  Ctrl-C or SIGTERM stops it, after the
     batch in hand.
     """
-    settings = read_settings(config, None)
+    settings = read_aws_settings(config, None)
     progress = _Progress(health_file)
     try:
         processor = Processor(

@@ -3,6 +3,7 @@
 Opens nothing but the settings.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -14,6 +15,8 @@ from msgspec.structs import replace
 
 from penstock.codec import iso_time
 from penstock.config import Settings, load
+from penstock.entrypoints.lambda_settings import read_settings as read_environment
+from penstock.entrypoints.lambda_settings import with_names
 from penstock.errors import ConfigError
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "TickerOption",
     "examples",
     "find_ticker",
+    "read_aws_settings",
     "read_settings",
     "read_time",
     "typed",
@@ -105,6 +109,21 @@ def read_settings(config: Path | None, data_dir: Path | None) -> Settings:
     """
     present = _SETTINGS if _SETTINGS.is_file() else None
     settings = load(config or present)
+    return replace(settings, data_dir=data_dir) if data_dir else settings
+
+
+def read_aws_settings(config: Path | None, data_dir: Path | None) -> Settings:
+    """Read the settings of a command that works on AWS, where containers have no file.
+
+    Without a file they are those of the environment, as for the functions on AWS
+    Lambda; over a file's go the names that the environment gives.
+
+    Raises:
+        ConfigError: They cannot be used.
+    """
+    if config or _SETTINGS.is_file():
+        return with_names(read_settings(config, data_dir), os.environ)
+    settings = read_environment(os.environ)
     return replace(settings, data_dir=data_dir) if data_dir else settings
 
 

@@ -3,7 +3,7 @@
 Says what it does in lines of JSON on standard output.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from math import isfinite
 from pathlib import Path
@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import Annotated, NamedTuple
 
 import typer
+from msgspec import to_builtins
 
 from penstock.bootstrap import aws_ports, aws_stream, clock_us, open_store
 from penstock.config import Settings
@@ -34,12 +35,14 @@ from penstock.entrypoints.cli.options import (
     ConfigFile,
     DataDir,
     examples,
+    read_aws_settings,
     read_settings,
 )
 from penstock.entrypoints.cli.stopping import Stopper
 from penstock.entrypoints.feeder import Feeder
 from penstock.entrypoints.worker import adopt_rules, trim_log
 from penstock.errors import ConfigError, PenstockError, UnavailableError
+from penstock.model import DeadLetter
 from penstock.ports import DeadLetters, StateStore, Stream
 
 __all__ = ["commands"]
@@ -91,8 +94,9 @@ def produce(
     stopped.  Ctrl-C or SIGTERM stops it, after what was received is stored.
     """
     _check_stream(to)
+    read = read_aws_settings if to == "kinesis" else read_settings
     settings = choose(
-        read_settings(config, data_dir),
+        read(config, data_dir),
         source=source,
         symbol=symbol,
         interval=interval,
@@ -158,23 +162,43 @@ def _local(settings: Settings) -> Iterator[_Target]:
 
 @contextmanager
 def _kinesis(settings: Settings) -> Iterator[_Target]:
-    stream, ports = aws_stream(settings), aws_ports(settings)
     # For feeds.json.  Where it cannot be written, `watching` says so.
     with suppress(OSError):
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-    marks = _processed(ports.states)
-    yield _Target(stream, ports.dead_letters, marks, lambda: None)
+    stream = aws_stream(settings)
+    letters: DeadLetters = _Told()
+    marks: Mapping[str, int] = {}
+    try:
+        ports = aws_ports(settings)
+        letters = ports.dead_letters
+        marks = _processed(ports.states)
+    except PenstockError as e:
+        # It may have been given the stream alone, which is enough to go on.
+        text = f"what was lost since the last run is not noticed: {e}"
+        log("warning", "no marks", message=text)
+    yield _Target(stream, letters, marks, lambda: None)
 
 
 def _processed(states: StateStore) -> Mapping[str, int]:
     # What Kinesis holds nobody can ask it; the states know at least what was read.
-    try:
-        found = states.load(states.tickers())
-    except PenstockError as e:
-        text = f"what was lost since the last run is not noticed: {e}"
-        log("warning", "no marks", message=text)
-        return {}
+    found = states.load(states.tickers())
     return {ticker: state.last_seq for ticker, state in found.items()}
+
+
+class _Told:
+    """Dead letters that are told, where there is no bucket for them."""
+
+    def put(self, letters: Sequence[DeadLetter]) -> None:
+        """Write each as a line, its bytes in base 64."""
+        for letter in letters:
+            log("warning", "dead letter", **to_builtins(letter))
+
+    def list(self) -> list[DeadLetter]:
+        """Return none: nothing is kept."""
+        return []
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Forget none."""
 
 
 _STREAMS: Mapping[str, Callable[[Settings], AbstractContextManager[_Target]]] = {
