@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from penstock.drivers.live import ENDPOINTS, LiveSource, Timing
 from penstock.feeds.sequence import Sequencer
 from penstock.model import Trade
+from tests.commands import start
 
 # Fast enough for tests, slow enough for a busy machine.
 QUICK = Timing(
@@ -143,3 +144,34 @@ def _agree_with_sequencer(received):
         sequencer = Sequencer({}, contiguous=contiguous)
         assert sequencer.admit(received.trades) == received.trades
         assert (sequencer.duplicates, sequencer.missing) == (0, received.missing)
+
+
+def config_for(folder, *, symbols=("BTC-USD",), **addresses):
+    """Write a penstock.toml of these sources: a server, or an address; return it."""
+    endpoints, rests = [], []
+    for written, where in addresses.items():
+        name = written.replace("_", "-")
+        if isinstance(where, str):
+            endpoints.append(f'{name} = "{where}"')
+        elif name.startswith("coinbase-"):
+            endpoints.append(f'{name} = "{where.rest_url}"')
+        else:
+            endpoints.append(f'{name} = "{where.url}"')
+            rests.append(f'{name} = "{where.rest_url}"')
+    kinds = [name.replace("_", "-") for name in addresses]
+    lines = ["[source]", f"kind = {kinds}", f"symbols = {list(symbols)}"]
+    lines += ['interval = "1s"', "[source.endpoints]", *endpoints]
+    path = folder / "penstock.toml"
+    path.write_text("\n".join([*lines, "[source.rest]", *rests]))
+    return path
+
+
+def start_live(command, *arguments, config, **options):
+    return start(command, *arguments, "--config", config, **options)
+
+
+def wait_for(condition, within_s=15):
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        time.sleep(0.02)

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from tests.integration.test_cli_live import config_for, start_live
+from tests.live import config_for, start_live
 from tests.servers import VenueServer, made_trades
 
 _LARGEST = 600_000  # bytes of any file: soon reached by the database
