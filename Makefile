@@ -90,5 +90,5 @@ $(INFRA): pyproject.toml uv.lock $(READY)
 
 # The emulator of AWS, which tests/aws start: it pins botocore, and has its own pins.
 $(SANDBOX): src/penstock/sandbox/requirements.txt $(READY)
-	@$(BIN)/python -c 'from penstock.sandbox.environment import install; from pathlib import Path; install(Path(".venv-sandbox").absolute())'
+	@PENSTOCK_SANDBOX=.venv-sandbox $(BIN)/penstock sandbox install
 	@touch $@

@@ -21,12 +21,13 @@ SAFE = {
 def polling(client, folder):
     folder.mkdir(exist_ok=True)
     with Poller(client, folder, clock_us) as poller:
-        thread = threading.Thread(target=poller.run)
+        stopping = threading.Event()
+        thread = threading.Thread(target=poller.run, args=[stopping])
         thread.start()
         try:
             yield poller
         finally:
-            poller.stop()
+            stopping.set()
             thread.join()
 
 

@@ -51,6 +51,10 @@ def test_every_command_takes_the_same_three_options(name):
         "consume": ["--data-dir", "--json"],
         "record": ["--data-dir"],
         "package": ["--config", "--data-dir"],
+        "sandbox install": ["--config", "--data-dir", "--json"],
+        "sandbox stop": ["--json"],
+        "sandbox env": ["--json"],
+        "sandbox poll": ["--json"],
     }
     missing = [option for option in options if f"  {option} " not in said]
     assert missing == excepted.get(name, [])

@@ -10,7 +10,6 @@ environment made from nothing, without credentials, proxies or settings of the u
 
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock.errors import BusyError, UnavailableError
-from penstock.sandbox.process import end, is_held, take_hold
+from penstock.sandbox.process import end, is_held, launch, log_end, take_hold
 
 __all__ = [
     "ACCOUNT",
@@ -49,7 +48,6 @@ _LAUNCH = Path(__file__).parent / "launch.py"
 _START_S = 60
 _STOP_S = 30
 _LOOK_S = 0.02
-_SHOWN = 2000  # characters of its log in an error
 
 
 class Emulator(Struct, frozen=True, kw_only=True):
@@ -120,19 +118,15 @@ def start(
         for name in ("tmp", "home", "state"):
             (folder / name).mkdir(exist_ok=True)
         variables = _variables(folder, port, keeps=keeps) | dict(settings or {})
-        with (folder / _LOG).open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 (nothing of it comes from outside)
-                [str(python.absolute()), str(_LAUNCH), *(["tied"] if is_tied else [])],
-                stdin=subprocess.PIPE if is_tied else subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                cwd=folder,
-                pass_fds=(lock.fileno(),),
-                start_new_session=True,  # Ctrl-C is not for it
-            )
+        process = launch(
+            [python.absolute(), _LAUNCH, *(["tied"] if is_tied else [])],
+            folder=folder,
+            log=folder / _LOG,
+            variables=variables,
+            is_tied=is_tied,
+            inherits=[lock.fileno()],
+        )
     emulator = Emulator(pid=process.pid, port=port, folder=folder)
-    _CHILDREN[process.pid] = process
     (folder / _ABOUT).write_bytes(
         msgspec.json.encode({"pid": process.pid, "port": port})
     )
@@ -142,10 +136,6 @@ def start(
         stop(folder, patience_s=1)
         raise
     return emulator
-
-
-# Those that this process has started: it is their parent, and reaps them.
-_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 def find(folder: Path) -> Emulator | None:
@@ -169,12 +159,7 @@ def stop(folder: Path, *, patience_s: float = _STOP_S) -> bool:
     """
     folder = folder.absolute()
     emulator = find(folder)
-    by_itself = not emulator or end(
-        emulator.pid,
-        folder / _LOCK,
-        patience_s=patience_s,
-        child=_CHILDREN.pop(emulator.pid, None),
-    )
+    by_itself = not emulator or end(emulator.pid, folder / _LOCK, patience_s=patience_s)
     with suppress(FileNotFoundError):
         (folder / _ABOUT).unlink()
     return by_itself
@@ -237,19 +222,15 @@ def _variables(folder: Path, port: int, *, keeps: bool) -> dict[str, str]:
 
 def _wait_for_answer(emulator: Emulator) -> None:
     opener = build_opener(ProxyHandler({}))  # a proxy would be asked for 127.0.0.1
+    log = emulator.folder / _LOG
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if not is_held(emulator.folder / _LOCK):
-            raise UnavailableError(f"the emulator ended at once:\n{_log_end(emulator)}")
+            raise UnavailableError(f"the emulator ended at once:\n{log_end(log)}")
         with suppress(OSError):
             opener.open(f"{emulator.endpoint}/_ministack/health", timeout=5).close()
             return
         time.sleep(_LOOK_S)
     raise UnavailableError(
-        f"the emulator does not answer after {_START_S} s:\n{_log_end(emulator)}"
+        f"the emulator does not answer after {_START_S} s:\n{log_end(log)}"
     )
-
-
-def _log_end(emulator: Emulator) -> str:
-    text = (emulator.folder / _LOG).read_text(encoding="utf-8", errors="replace")
-    return text[-_SHOWN:].strip()

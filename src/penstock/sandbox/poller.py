@@ -1,7 +1,7 @@
 """Serves event source mappings as AWS documents it, in the emulator's place.
 
     with Poller(clients, folder, clock_us) as poller:
-        poller.run()                      # until poller.stop(), from anywhere
+        poller.run(stopping)              # until stopping.set(), from anywhere
 
 The emulator's own poller knows no batching window, no retries, no partial failures, no
 failure destination and no parallelization.  This one finds the mappings that are
@@ -63,7 +63,7 @@ class _Served(Struct):
 
 
 class Poller:
-    """The poller; it is one thread's to run, and any thread's to stop."""
+    """The poller; one thread's to run."""
 
     def __init__(
         self, clients: Clients, folder: Path, clock_us: Callable[[], int]
@@ -80,7 +80,6 @@ class Poller:
         self._positions = Positions(folder / _POSITIONS)
         self._served: dict[str, _Served] = {}
         self._leaving: list[ShardPoller] = []
-        self._stopping = threading.Event()
         self.problem: str | None = None
         """Why the emulator could not be asked the last time; None if it could."""
 
@@ -95,16 +94,14 @@ class Poller:
     ) -> None:
         self.close()
 
-    def run(self, on_look: Callable[[], None] = lambda: None) -> None:
-        """Serve mappings until `stop` is called; `on_look` is called at each look."""
-        while not self._stopping.is_set():
+    def run(
+        self, stopping: threading.Event, on_look: Callable[[], None] = lambda: None
+    ) -> None:
+        """Serve mappings until `stopping` is set; `on_look` is called at each look."""
+        while not stopping.is_set():
             self.look()
             on_look()
-            self._stopping.wait(_LOOK_EVERY_S)
-
-    def stop(self) -> None:
-        """End `run`; `close` then waits for invocations that run."""
-        self._stopping.set()
+            stopping.wait(_LOOK_EVERY_S)
 
     def close(self) -> None:
         """Let the invocations that run end, and save where each mapping has come to."""

@@ -9,15 +9,17 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from penstock.errors import BusyError, ConfigError
 
-__all__ = ["end", "is_held", "take_hold", "wait_until_free"]
+__all__ = ["end", "is_held", "launch", "log_end", "take_hold", "wait_until_free"]
 
 _LOOK_S = 0.02
+_QUOTED = 2000  # characters
 
 
 def take_hold(path: Path) -> IO[bytes]:
@@ -66,20 +68,51 @@ def wait_until_free(path: Path, patience_s: float) -> bool:
     return True
 
 
-def end(
-    pid: int,
-    path: Path,
+def launch(
+    command: Sequence[str | Path],
     *,
-    patience_s: float,
-    child: "subprocess.Popen[bytes] | None" = None,
-) -> bool:
+    folder: Path,
+    log: Path,
+    variables: Mapping[str, str] | None = None,
+    is_tied: bool = False,
+    inherits: Sequence[int] = (),
+) -> "subprocess.Popen[bytes]":
+    """Start a process in the background, apart from this one's terminal.
+
+    Args:
+        command: The program and its arguments.
+        folder: Where it works.
+        log: A file that takes what it prints; what was there goes.
+        variables: Its whole environment; None is this process's.
+        is_tied: Its standard input ends when this process does, for it to notice.
+        inherits: Descriptors of this process that it gets.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 (nothing of it comes from outside)
+            command,
+            stdin=subprocess.PIPE if is_tied else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            cwd=folder,
+            pass_fds=inherits,
+            start_new_session=True,  # Ctrl-C is not for it
+        )
+    _CHILDREN[process.pid] = process
+    return process
+
+
+# Those that this process has started: it is their parent, and reaps them.
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
+
+
+def end(pid: int, path: Path, *, patience_s: float) -> bool:
     """End the process that holds the file, and return whether it did by itself.
 
     Args:
         pid: The process.
         path: The file.
         patience_s: How long it is given after SIGTERM, and after SIGKILL again.
-        child: The process, if it is this one's child: it is reaped.
     """
     by_itself = True
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -88,8 +121,13 @@ def end(
         by_itself = number == signal.SIGTERM
         if wait_until_free(path, patience_s):
             break
-    if child:
+    if child := _CHILDREN.pop(pid, None):
         if child.stdin:
             child.stdin.close()
         child.wait()
     return by_itself
+
+
+def log_end(log: Path) -> str:
+    """Return the last lines of a log, for an error to quote."""
+    return log.read_text(encoding="utf-8", errors="replace")[-_QUOTED:].strip()

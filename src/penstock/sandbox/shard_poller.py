@@ -119,6 +119,7 @@ class ShardPoller(threading.Thread):
                     self._read_after_s = time.monotonic() + _AFTER_ERROR_S
                 self.is_done = self._reader.ended and self.mapping.idle
                 self._finish(wait_s=0 if self.is_done else self._wait_s())
+                self.tally.waiting = self.mapping.waiting
         self._finish(wait_s=0)
 
     def _read(self) -> None:
@@ -140,7 +141,6 @@ class ShardPoller(threading.Thread):
             else:
                 self.tally.invocations += 1
                 pool.submit(self._invoke, item)
-        self.tally.waiting = self.mapping.waiting
 
     def _invoke(self, invocation: Invocation) -> None:
         # In a thread of the pool: whatever happens here, the outcome must come.

@@ -24,7 +24,7 @@ EXIT_CODES: Mapping[int, str] = {
     1: "verify found a difference, redrive letters that stay, lookup get no row",
     2: "the command, the settings or a file cannot be used as they are",
     4: "a disk or another store did not answer: the same command may work later",
-    130: "interrupted by Ctrl-C or SIGTERM; run, produce, record end with 0",
+    130: "interrupted by Ctrl-C or SIGTERM; run, produce, record, poll end with 0",
     141: "whoever read the output stopped reading",
 }
 
@@ -61,10 +61,27 @@ COMMANDS: Mapping[str, Entry] = {
     "lookup get": Entry("lookup", "Show the rows of TABLE under each KEY."),
     "package": Entry("package", "Make the zips of the AWS functions."),
     "enrich": Entry("enrich", "Add what is looked up to the events of FILE."),
+    "sandbox install": Entry(
+        "sandbox", "Install the emulator, in an environment of its own."
+    ),
+    "sandbox start": Entry(
+        "sandbox", "Start the emulator and the poller, in the background."
+    ),
+    "sandbox stop": Entry(
+        "sandbox", "Stop the poller and the emulator; what they hold is kept."
+    ),
+    "sandbox status": Entry(
+        "sandbox", "Show what runs, and how event source mappings are doing."
+    ),
+    "sandbox env": Entry("sandbox", "Print what a shell needs to use the sandbox."),
+    "sandbox poll": Entry(
+        "sandbox", "Serve event source mappings as AWS does, until Ctrl-C."
+    ),
 }
 # The first word of commands of two.
 GROUPS: Mapping[str, str] = {
     "lookup": "Keep the tables that events are enriched from.",
+    "sandbox": "Run an emulator of AWS on this machine.",
 }
 
 
