@@ -88,6 +88,26 @@ def test_a_connection_that_is_being_made_is_not_told_before_it_failed():
     assert told(begun, {}) == [[], []]
 
 
+def test_a_stop_as_was_asked_for_tells_of_no_error_that_is_over():
+    closed = connection(state="closed", last_error="reset")
+    assert told(connection(last_error="reset"), closed) == [[], []]
+
+
+def test_one_that_ended_by_itself_is_told():
+    refused = connection(state="refused", last_error="no symbol is fed")
+    said = "kraken at ws.kraken.com is not connected: no symbol is fed"
+    assert told({}, refused, refused) == [[], [said], []]
+
+
+def test_a_list_of_markets_that_is_not_to_be_had_is_told_once():
+    unchecked = connection(unchecked="HTTP 503")
+    said = (
+        "kraken: a symbol that the venue does not know would stay quiet, for its list "
+        "is not to be had: HTTP 503"
+    )
+    assert told(unchecked, unchecked) == [[said], []]
+
+
 def test_each_gap_that_stays_is_told_with_its_size():
     gaps = ticker(missing=3), ticker(missing=3), ticker(missing=4)
     for_good = "missing for good"

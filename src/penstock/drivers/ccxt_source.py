@@ -114,6 +114,7 @@ class CcxtSource:
         contiguous: What `Sequencer` has to know of it: no gap can be seen.
         refused: Symbols that cannot be watched, with the reason.
         errors: What went wrong, by kind, and how often.
+        last_error: The newest of these, in full.
         repeated: Trades that came again, and were left out.
         overruns: How often ccxt gave all that it keeps, so that it may have lost some.
 
@@ -144,7 +145,7 @@ class CcxtSource:
         self.refused: dict[str, str] = {}
         self.errors: Counter[str] = Counter()
         self.repeated = self.overruns = 0
-        self._last_error = ""
+        self.last_error = ""
         self._was_reached = False
         self._error: Exception | None = None
         # No event: see `Feeder.stop`.
@@ -276,12 +277,12 @@ class CcxtSource:
 
     def _note(self, error: Exception) -> None:
         self.errors[type(error).__name__] += 1
-        self._last_error = f"{type(error).__name__}: {error}"
+        self.last_error = f"{type(error).__name__}: {error}"
 
     def _check_reached(self) -> None:
         if self.errors:
             raise UnavailableError(
-                f"{self._exchange} could not be reached by ccxt: {self._last_error}. "
+                f"{self._exchange} could not be reached by ccxt: {self.last_error}. "
                 "Is this machine online, and may it go there? "
                 "`--source simulated` needs no network."
             )

@@ -13,13 +13,23 @@ from penstock.drivers.ccxt_source import CcxtSource, load_ccxt
 from penstock.drivers.files import BadItem
 from penstock.drivers.live import ConnectionStatus, LiveBatch, SourceStatus, Timing
 from penstock.drivers.live.status import ConnectionCounts, TickerCounts
-from penstock.drivers.poller import PRICES, Clock, Poller
+from penstock.drivers.poller import PRICES, Clock, Poll, Poller
 from penstock.entrypoints.wanted import venue_of
-from penstock.errors import BadRecordError, PenstockError, SourceError
+from penstock.errors import (
+    BadRecordError,
+    PenstockError,
+    SourceError,
+    UnavailableError,
+)
 from penstock.feeds.names import CCXT
 from penstock.model import Trade
 
 __all__ = ["Polled", "Watched"]
+
+
+# Without a trade of any symbol that ccxt watches, and after errors.
+_QUIET_S = 60.0
+_LOST_S = 10.0
 
 
 class _Counts:
@@ -51,7 +61,7 @@ class _Counts:
             queued=0,
             max_queued=0,
             pauses=0,
-            requests=connection.messages,
+            requests=0,
             request_errors={},
         )
 
@@ -80,6 +90,25 @@ def _connection(
     )
 
 
+def _heard(counts: ConnectionCounts) -> None:
+    now_s = time.monotonic()
+    if counts.state == "connecting":
+        counts.connected(now_s)
+    counts.state, counts.heard_s = "live", now_s
+
+
+def _judge_silence(counts: ConnectionCounts, after_s: float) -> None:
+    is_silent = (
+        counts.heard_s is not None and time.monotonic() - counts.heard_s > after_s
+    )
+    if is_silent and counts.state == "live":
+        counts.state = "stale"
+
+
+def _closed(counts: ConnectionCounts) -> None:
+    counts.state, counts.lost_s = "closed", None
+
+
 class Polled:
     """Prices asked for over REST."""
 
@@ -97,6 +126,8 @@ class Polled:
         )
         self._counts = _Counts(3 * self._interval_s)
         self._connection = ConnectionCounts()
+        self._failing: set[str] = set()  # since the last answer
+        self._repeated = 0
 
     def stop(self) -> None:
         """See `Source.stop`."""
@@ -107,20 +138,37 @@ class Polled:
         with self._poller as poller:
             for poll in poller.poll_every(self._symbols, self._interval_s):
                 self._counts.add(poll.trades)
-                if poll.trades:
-                    self._connection.heard_s = time.monotonic()
-                    self._connection.state = "live"
-                    self._connection.connects = 1
-                    self._connection.messages += len(poll.trades)
+                self._note_answers(poll)
                 yield LiveBatch(list(poll.trades), self._faults(poll.failures))
-        self._connection.state = "closed"
+        _closed(self._connection)
 
     def status(self) -> SourceStatus:
         """See `Source.status`."""
         found = self._connection
+        _judge_silence(found, 3 * self._interval_s)
         return self._counts.status(
             _connection(self._kind, self._symbols, found, self._host)
         )
+
+    def _note_answers(self, poll: Poll) -> None:
+        # A price that is no newer than the last one is an answer all the same.
+        repeated = self._poller.notes.repeated
+        answers = len(poll.trades) + repeated - self._repeated
+        self._repeated = repeated
+        for trade in poll.trades:
+            self._connection.refused.pop(trade.symbol, None)
+        if answers:
+            self._failing.clear()
+            self._connection.messages += answers
+            _heard(self._connection)
+        self._failing |= {
+            symbol
+            for symbol, error in poll.failures.items()
+            if isinstance(error, UnavailableError)
+        }
+        asked = set(self._symbols) - self._connection.refused.keys()
+        if asked and asked <= self._failing:
+            self._connection.lost(time.monotonic())
 
     def _faults(self, failures: Mapping[str, PenstockError]) -> list[BadItem]:
         bad: list[BadItem] = []
@@ -151,8 +199,9 @@ class Watched:
             clock_us=clock_us,
             draw=chance.random,
         )
-        self._counts = _Counts(60.0)
+        self._counts = _Counts(_QUIET_S)
         self._connection = ConnectionCounts()
+        self._failures = 0  # when the last trade came
 
     def stop(self) -> None:
         """See `Source.stop`."""
@@ -163,16 +212,28 @@ class Watched:
         for batch in self._source.batches():
             if batch.trades:
                 self._counts.add(batch.trades)
-                self._connection.heard_s = time.monotonic()
-                self._connection.state, self._connection.connects = "live", 1
                 self._connection.messages += 1
+                _heard(self._connection)
+                self._failures = self._source.errors.total()
+            elif self._is_lost():
+                self._connection.lost(time.monotonic())
             self._connection.unreadable += len(batch.bad)
             yield batch
-        self._connection.state = "closed"
+        _closed(self._connection)
+
+    def _is_lost(self) -> bool:
+        # An error may be one symbol's, while another's trades go on.
+        heard_s = self._connection.heard_s
+        has_failed = self._source.errors.total() > self._failures
+        return has_failed and (
+            heard_s is not None and time.monotonic() - heard_s > _LOST_S
+        )
 
     def status(self) -> SourceStatus:
         """See `Source.status`."""
+        _judge_silence(self._connection, _QUIET_S)
         self._connection.errors = self._source.errors.copy()
+        self._connection.last_error = self._source.last_error
         self._connection.refused = dict(self._source.refused)
         self._connection.repeated = self._source.repeated
         return self._counts.status(

@@ -19,7 +19,7 @@ __all__ = [
     "TickerStatus",
 ]
 
-State = Literal["connecting", "live", "stale", "refused", "closed"]
+State = Literal["connecting", "live", "stale", "refused", "failed", "closed"]
 
 # Of the newest trades of a ticker: enough for a 99th percentile of five trades.
 _SAMPLE = 512
@@ -38,7 +38,8 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
         venue: The venue of its tickers.
         host: Whom it talks to.
         symbols: What it asked for.
-        state: `stale`: open, but nothing comes; `refused`: of all symbols.
+        state: `stale`: open, but nothing comes; `refused`: of all symbols; `failed`:
+            ended by a mistake of ours; `closed`: ended as was asked for.
         frame_age_s: Since the last message; None before the first.
         connects: Connections made; all but the first are reconnects or renewals.
         down_s: Time without a connection, after the first.

@@ -20,7 +20,7 @@ from penstock.errors import SourceError
 from penstock.local import is_locked
 
 if TYPE_CHECKING:
-    from penstock.drivers.live import ConnectionStatus, TickerStatus
+    from penstock.drivers.live import ConnectionStatus, SourceStatus, TickerStatus
     from penstock.entrypoints.cli.watch import FeedsStatus
 
 __all__ = ["commands"]
@@ -97,6 +97,10 @@ def _as_json(found: "FeedsStatus | None", *, is_running: bool) -> dict[str, obje
     if found is None:
         return {"is_running": False, "connections": [], "tickers": []}
     source = to_builtins(found.source)
+    for connection, written in zip(
+        found.source.connections, source["connections"], strict=True
+    ):
+        written["state"] = _connection_state(connection, is_running=is_running)
     for ticker, written in zip(found.source.tickers, source["tickers"], strict=True):
         written["state"] = _state(ticker, found, is_running=is_running)
     return {
@@ -121,13 +125,29 @@ def _print(found: "FeedsStatus", *, is_running: bool) -> None:
         how = "ended" if found.has_ended else "was last heard of"
         say(f"`penstock {found.command}` {how} at {when}, {age}:\n")
     source = found.source
-    print_table(_CONNECTIONS, [_connection(c) for c in source.connections])
+    age_s = _age_s(found)
+    print_table(
+        _CONNECTIONS,
+        [
+            _connection(c, _connection_state(c, is_running=is_running), age_s)
+            for c in source.connections
+        ],
+    )
     say("")
     print_table(
         _TICKERS,
-        [_ticker(t, _state(t, found, is_running=is_running)) for t in source.tickers],
+        [
+            _ticker(t, _state(t, found, is_running=is_running), age_s)
+            for t in source.tickers
+        ],
     )
+    say(f"\n{_queue(source)}; {_requests(source)}")
     for connection in source.connections:
+        if connection.unchecked:
+            say(
+                f"\n{connection.name} could not be asked for its markets: "
+                f"{connection.unchecked}"
+            )
         for symbol, reason in connection.refused.items():
             say(f"\n{connection.name} refused {symbol}: {reason}")
         if connection.last_error:
@@ -136,12 +156,30 @@ def _print(found: "FeedsStatus", *, is_running: bool) -> None:
             say(f"{last}: {connection.last_error}")
 
 
-def _connection(found: "ConnectionStatus") -> list[str]:
+def _queue(source: "SourceStatus") -> str:
+    waiting = f"{source.queued:,} received and not yet taken"
+    if source.max_queued:
+        waiting += f", of {source.max_queued:,} at most"
+    return f"{waiting}; reading paused {counted(source.pauses, 'time')}"
+
+
+def _requests(source: "SourceStatus") -> str:
+    requests = counted(source.requests, "request")
+    failed = ", ".join(f"{why} ({n:,})" for why, n in source.request_errors.items())
+    return f"{requests} for past trades" + (f", failed: {failed}" if failed else "")
+
+
+def _connection_state(found: "ConnectionStatus", *, is_running: bool) -> str:
+    # What was killed could not say so.
+    return found.state if is_running or found.state == "refused" else "closed"
+
+
+def _connection(found: "ConnectionStatus", state: str, age_s: float) -> list[str]:
     return [
         found.name,
         found.host,
-        found.state,
-        _ago(found.frame_age_s),
+        state,
+        _ago(found.frame_age_s, age_s),
         f"{found.reconnects:,}",
         f"{found.messages:,}",
         f"{found.missed:,}",
@@ -151,21 +189,25 @@ def _connection(found: "ConnectionStatus") -> list[str]:
 
 def _state(ticker: "TickerStatus", found: "FeedsStatus", *, is_running: bool) -> str:
     venue, _, symbol = ticker.ticker.partition(":")
-    for connection in found.source.connections:
-        if symbol in connection.refused and connection.feed.startswith(venue):
-            return "refused"
+    feeding = [
+        c for c in found.source.connections if c.venue == venue and symbol in c.symbols
+    ]
+    if feeding and all(symbol in c.refused for c in feeding):
+        return "refused"
     if not is_running:
         return "ended"
+    if feeding and not any(c.state in ("live", "stale") for c in feeding):
+        return feeding[0].state
     if ticker.is_stale:
         return "stale"
     return "live" if ticker.trades else "waiting"
 
 
-def _ticker(found: "TickerStatus", state: str) -> list[str]:
+def _ticker(found: "TickerStatus", state: str, age_s: float) -> list[str]:
     return [
         found.ticker,
         state,
-        _ago(found.trade_age_s),
+        _ago(found.trade_age_s, age_s),
         f"{found.trades:,}",
         f"{found.gaps:,}",
         f"{found.missing:,}",
@@ -176,8 +218,9 @@ def _ticker(found: "TickerStatus", state: str) -> list[str]:
     ]
 
 
-def _ago(age_s: float | None) -> str:
-    return "never" if age_s is None else f"{age_s:,.1f} s"
+def _ago(then_s: float | None, since_s: float) -> str:
+    # Then, seconds ago; and how long ago that was.
+    return "never" if then_s is None else f"{then_s + since_s:,.1f} s"
 
 
 def _latency(us: int | None) -> str:

@@ -134,6 +134,14 @@ class Notices:
         for symbol, reason in found.refused.items():
             if text := self.once(f"{found.name} refused {symbol}: {reason}"):
                 yield text
+        if found.unchecked:
+            text = (
+                f"{found.name}: a symbol that the venue does not know would stay "
+                f"quiet, for its list is not to be had: {found.unchecked}"
+            )
+            yield from filter(None, [self.once(text)])
+        if found.state == "closed":
+            return  # as was asked for, whatever went wrong before
         is_live = found.state in ("live", "stale")
         was_live = self._was_live.get(found.name)
         if is_live and was_live is False:
