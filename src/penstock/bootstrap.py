@@ -7,21 +7,26 @@ SQLite at its start, nor a laptop for boto3.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from penstock.config import Settings
+from penstock.config.settings import AwsSettings
 from penstock.enrichment import Lookup
 from penstock.errors import ConfigError
 from penstock.pipeline import Ports
-from penstock.ports import Checkpoints, LookupTable, Stream
+from penstock.ports import Checkpoints, LookupTable
 
 if TYPE_CHECKING:
+    from penstock.aws.clients import Clients
+    from penstock.aws.kinesis import KinesisStream
     from penstock.local import Durability, LocalStore
     from penstock.local.archiver import Archiver
 
 __all__ = [
     "archiver_of",
     "aws_checkpoints",
+    "aws_clients",
     "aws_ports",
     "aws_stream",
     "clock_us",
@@ -132,20 +137,55 @@ def aws_ports(settings: Settings) -> Ports:
     Raises:
         ConfigError: A name is missing.
     """
-    raise _not_yet(settings)
+    from penstock.aws.dead_letters import S3DeadLetters  # noqa: PLC0415 (as above)
+    from penstock.aws.history import DynamoHistory  # noqa: PLC0415
+    from penstock.aws.notifier import SnsNotifier  # noqa: PLC0415
+    from penstock.aws.objects import S3Objects  # noqa: PLC0415
+    from penstock.aws.states import DynamoStates  # noqa: PLC0415
+
+    names, clients = settings.aws.named(), aws_clients(settings.aws)
+    objects = S3Objects(clients, _needed(names.bucket, "bucket", "BUCKET_NAME"))
+    topic_arn = _needed(names.topic_arn, "topic_arn", "SNS_TOPIC_ARN")
+    return Ports(
+        states=DynamoStates(clients, names.state_table, names.positions_table),
+        history=DynamoHistory(clients, names.history_table),
+        objects=objects,
+        notifier=SnsNotifier(clients, topic_arn),
+        dead_letters=S3DeadLetters(objects),
+    )
 
 
-def aws_stream(settings: Settings) -> Stream:
+def aws_stream(settings: Settings) -> "KinesisStream":
     """Make the adapter of the Kinesis stream that `settings` name."""
-    raise _not_yet(settings)
+    from penstock.aws.kinesis import KinesisStream  # noqa: PLC0415 (as above)
+
+    return KinesisStream(aws_clients(settings.aws), settings.aws.named().stream)
 
 
 def aws_checkpoints(settings: Settings) -> Checkpoints:
     """Make the adapter of where consumers of that stream note how far they are."""
-    raise _not_yet(settings)
+    from penstock.aws.checkpoints import DynamoCheckpoints  # noqa: PLC0415 (as above)
+
+    names = settings.aws.named()
+    return DynamoCheckpoints(aws_clients(settings.aws), names.state_table)
 
 
-def _not_yet(settings: Settings) -> ConfigError:
-    return ConfigError(
-        f"{settings.aws.named().stream}: the adapters of AWS are not in this version."
-    )
+def aws_clients(settings: AwsSettings) -> "Clients":
+    """Make the clients of AWS's services, once for each region and endpoint."""
+    return _clients(settings.region, settings.endpoint)
+
+
+@cache
+def _clients(region: str, endpoint: str) -> "Clients":
+    from penstock.aws.clients import Clients  # noqa: PLC0415 (as above)
+
+    return Clients(region=region, endpoint=endpoint)
+
+
+def _needed(name: str, key: str, variable: str) -> str:
+    if not name:
+        raise ConfigError(
+            f"[aws] {key} is not set, and does not follow from the environment. Set it"
+            f" in penstock.toml, or the variable {variable}."
+        )
+    return name

@@ -3,6 +3,7 @@
     raw-data/YYYY/MM/DD/HH/*.gz          the stream's records, as they were appended
     completed-trades/YYYY/MM/DD/HH/*.gz  one completed trade each
     enriched-data/YYYY/MM/DD/HH/*.gz     events, with what was looked up for them
+    dead-letter/YYYY/MM/DD/HH/*.gz       what one record held that is no trade (S3)
     rules/NNNNNN.json                    each set of rules, and from where it applied
 
 All but the rules are gzipped NDJSON.  Writing one again gives the same bytes.
@@ -16,16 +17,18 @@ from msgspec import Struct
 
 from penstock.codec import encode_json, iso_time
 from penstock.engine.rules import Rules
-from penstock.model import CompletedTrade
+from penstock.model import CompletedTrade, DeadLetter
 
 __all__ = [
     "COMPLETED_TRADES",
+    "DEAD_LETTERS",
     "ENRICHED_DATA",
     "RAW_DATA",
     "RULES",
     "RuleSet",
     "completed_key",
     "completed_object",
+    "dead_letter_key",
     "enriched_key",
     "raw_key",
     "read_completed",
@@ -35,6 +38,7 @@ __all__ = [
 RAW_DATA = "raw-data/"
 COMPLETED_TRADES = "completed-trades/"
 ENRICHED_DATA = "enriched-data/"
+DEAD_LETTERS = "dead-letter/"
 RULES = "rules/"
 
 _HOUR_TO_PATH = str.maketrans("-T", "//")
@@ -87,6 +91,13 @@ def completed_object(trade: CompletedTrade) -> bytes:
 def read_completed(data: bytes) -> CompletedTrade:
     """Read what `completed_object` wrote."""
     return msgspec.json.decode(gzip.decompress(data), type=CompletedTrade)
+
+
+def dead_letter_key(letter: DeadLetter) -> str:
+    """Name the object of a letter and of the others of its record."""
+    record, slash, _line = letter.id.rpartition("/")
+    name = (record if slash else letter.id).translate(_ID_TO_NAME)
+    return f"{DEAD_LETTERS}{_hour(iso_time(letter.arrival_us))}/{name}.gz"
 
 
 def rules_key(number: int) -> str:

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from penstock.errors import StaleStateError, UnavailableError
 from penstock.model import Alert, DeadLetter, HistoryRow, Position, TickerState
-from penstock.ports import Entry, Record, Refused, Row
+from penstock.ports import Entry, Record, Refused, Row, arrival_order
 from penstock.sharding import shard_names, shard_of
 
 __all__ = [
@@ -345,4 +345,4 @@ class MemoryDeadLetters:
 
     def list(self) -> list[DeadLetter]:
         """See `DeadLetters.list`."""
-        return list(self._letters.values())
+        return sorted(self._letters.values(), key=arrival_order)

@@ -34,6 +34,7 @@ __all__ = [
     "Row",
     "StateStore",
     "Stream",
+    "arrival_order",
 ]
 
 Refused = StaleStateError | UnavailableError
@@ -152,8 +153,9 @@ class StateStore(Protocol):
     def commit(self, states: Sequence[TickerState]) -> dict[str, Refused]:
         """Replace each ticker's state, if the stored version is one lower.
 
-        A state of version 1 is the ticker's first.  Each ticker is written whole,
-        with its row in `positions`, or not at all; tickers are independent.
+        A state of version 1 is the ticker's first; one that is stored already, exactly
+        as it is, may count as committed: an answer was lost.  Each ticker is written
+        whole, with its row in `positions`, or not at all; tickers are independent.
 
         Returns:
             The refused tickers: StaleStateError where the stored version is another
@@ -289,7 +291,7 @@ class DeadLetters(Protocol):
         """
 
     def list(self) -> list[DeadLetter]:
-        """Return the letters that wait, in the order in which they arrived.
+        """Return the letters that wait, in `arrival_order`.
 
         Raises:
             UnavailableError: The store did not answer.
@@ -301,3 +303,11 @@ class DeadLetters(Protocol):
         Raises:
             UnavailableError: Some may have been forgotten, some not.
         """
+
+
+def arrival_order(letter: DeadLetter) -> tuple[int, int, str]:
+    """Sort letters by this: by arrival, and those of one record as they stood in it.
+
+    Shorter ids first, so that line 10 comes after line 9.
+    """
+    return (letter.arrival_us, len(letter.id), letter.id)

@@ -10,9 +10,12 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass
 from itertools import product
 
+import msgspec
 import pytest
 
 from penstock import memory
+from penstock.bootstrap import aws_checkpoints, aws_clients, aws_ports, aws_stream
+from penstock.config import Settings
 from penstock.local.alerts import LocalAlerts
 from penstock.local.database import open_database
 from penstock.local.dead_letters import LocalDeadLetters
@@ -32,6 +35,13 @@ from penstock.ports import (
     StateStore,
     Stream,
 )
+from penstock.sandbox.clients import make_clients
+from penstock.sandbox.emulator import client_variables
+from tests.aws.conftest import emulator, emulator_python
+from tests.aws.faults import Faults
+from tests.aws.resources import deploy
+
+__all__ = ["emulator", "emulator_python"]
 
 SHARDS = 4
 ARRIVAL_US = 1_700_000_000_000_000
@@ -43,6 +53,8 @@ class Backend:
 
     `refusing(*keys)` makes the stores refuse writes about `keys`, and perhaps others,
     for a while; it gives a function that tells whether a key is affected.
+    `arrival_us` is when the stream takes everything in, None where AWS's clock says;
+    `knows_marks` is whether it has any.
     """
 
     stream: Stream
@@ -54,12 +66,55 @@ class Backend:
     notified: Callable[[], list[Alert]]
     dead_letters: DeadLetters
     lookups: Callable[[str, str], LookupTable]
+    arrival_us: int | None = ARRIVAL_US
+    knows_marks: bool = True
     refusing: Callable[..., AbstractContextManager[Callable[[str], bool]]]
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "local", "aws"])
 def backend(request) -> Backend:
     return request.getfixturevalue(f"{request.param}_backend")
+
+
+@pytest.fixture(scope="session")
+def aws_client(emulator):
+    """Clients of one account for all: the adapters' own are made once in a process."""
+    return make_clients(emulator.endpoint)
+
+
+@pytest.fixture
+def aws_backend(emulator, aws_client, monkeypatch):
+    for name, value in client_variables(emulator.endpoint).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("penstock.aws.clients.ATTEMPTS", 1)
+    monkeypatch.setattr("penstock.aws.patience.TOTAL_S", 0.05)
+    deployed = deploy(aws_client, emulator.endpoint, shards=SHARDS)
+    settings = Settings(aws=deployed.settings)
+    ports = aws_ports(settings)
+    faults = Faults(aws_clients(settings.aws))
+    notified: dict[str, Alert] = {}
+
+    def receive() -> list[Alert]:
+        for message in deployed.received():
+            alert = msgspec.convert(message, Alert)
+            notified.setdefault(alert.id, alert)
+        return list(notified.values())
+
+    yield Backend(
+        stream=aws_stream(settings),
+        checkpoints=aws_checkpoints(settings),
+        states=ports.states,
+        history=ports.history,
+        objects=ports.objects,
+        notifier=ports.notifier,
+        notified=receive,
+        dead_letters=ports.dead_letters,
+        lookups=lambda name, key: pytest.skip("not yet"),
+        refusing=faults.refusing,
+        arrival_us=None,
+        knows_marks=False,
+    )
+    faults.close()
 
 
 @pytest.fixture

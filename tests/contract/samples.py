@@ -112,12 +112,12 @@ def row(series=BTC, time="2024-11-20T23:40:00.000001Z", *, trades=1, price=85012
     )
 
 
-def letter(number=1, *, data=b"\xff\x00 not a trade", reason="invalid UTF-8"):
+def letter(number=1, *, line=0, data=b"\xff\x00 not a trade", reason="invalid UTF-8"):
     return DeadLetter(
-        id=f"shardId-000000000000/{number}/0",
+        id=f"shardId-000000000000/{number}/{line}",
         key=BTC,
         reason=reason,
         data=data,
-        arrival_us=1_700_000_000_000_000 - number,
+        arrival_us=1_700_000_000_000_000 + number,
         version="0.1.0",
     )

@@ -76,7 +76,7 @@ def test_a_stale_ticker_does_not_hold_up_the_others(states):
 def test_after_a_stale_refusal_a_reload_leads_on(states):
     states.commit([state(BTC, 1)])
     states.commit([state(BTC, 2)])
-    assert BTC in states.commit([state(BTC, 2)])
+    assert BTC in states.commit([state(BTC, 2, last_price=9.0)])
     (latest,) = states.load([BTC]).values()
     assert states.commit([state(BTC, latest.version + 1)]) == {}
 

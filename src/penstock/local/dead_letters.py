@@ -15,7 +15,8 @@ VALUES (:id, :key, :reason, :data, :arrival_us, :version)
 ON CONFLICT (id) DO NOTHING
 """
 _LIST = """
-SELECT id, key, reason, data, arrival_us, version FROM dead_letters ORDER BY arrival
+SELECT id, key, reason, data, arrival_us, version FROM dead_letters
+ORDER BY arrival_us, length(id), id
 """
 _REMOVE = "DELETE FROM dead_letters WHERE id = ?"
 

@@ -1,0 +1,80 @@
+"""Clients of AWS's services: made once each, when they are first needed.
+
+botocore's, not boto3's, which only adds to the time that a cold function takes to
+start.  What they retry by themselves is what no caller here wants to see: a connection
+that broke, a 5xx, a throttled call.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any, TypeVar
+
+import botocore.session
+from botocore.config import Config
+
+from penstock.aws.errors import translated
+
+__all__ = ["Clients", "at_once"]
+
+_CONNECT_S = 3
+_READ_S = 10
+_THREADS = 8
+ATTEMPTS = 3
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+class Clients:
+    """The clients for one region; safe to share between threads."""
+
+    def __init__(self, *, region: str, endpoint: str) -> None:
+        """Empty, each is what AWS's own configuration says."""
+        self._region, self._endpoint = region, endpoint
+        self._made: dict[str, Any] = {}
+        self._making = Lock()
+        self._session: botocore.session.Session | None = None
+
+    def __call__(self, service: str) -> Any:  # noqa: ANN401 (botocore has no types)
+        """Return the client of `service`, such as "kinesis".
+
+        Raises:
+            ConfigError: No region is set.
+        """
+        client = self._made.get(service)
+        if client is None:
+            with self._making:
+                client = self._made.get(service) or self._make(service)
+                self._made[service] = client
+        return client
+
+    def _make(self, service: str) -> Any:  # noqa: ANN401
+        if self._session is None:
+            self._session = botocore.session.get_session()
+        with translated(f"client of {service}"):
+            return self._session.create_client(
+                service,
+                region_name=self._region or None,
+                endpoint_url=self._endpoint or None,
+                config=Config(
+                    connect_timeout=_CONNECT_S,
+                    read_timeout=_READ_S,
+                    max_pool_connections=_THREADS,
+                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    user_agent_extra="penstock",
+                    s3={"addressing_style": "path"} if self._endpoint else {},
+                ),
+            )
+
+
+def at_once(function: Callable[[_In], _Out], values: Iterable[_In]) -> list[_Out]:
+    """Call `function` of each value, several at a time; return the answers in order.
+
+    One value is not worth a thread.
+    """
+    todo = list(values)
+    if len(todo) < 2:  # noqa: PLR2004
+        return [function(value) for value in todo]
+    with ThreadPoolExecutor(min(_THREADS, len(todo))) as pool:
+        return list(pool.map(function, todo))
