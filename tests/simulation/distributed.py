@@ -48,7 +48,16 @@ from tests.worlds import LIVELY, TICKERS
 ROUGH_TICKS = 400
 MOST_TICKS = 20_000
 
-RULES = [msgspec.structs.replace(LIVELY, history=h) for h in ("1s", "1m", "tick")]
+# Rows of every resolution; bars that are longer than the market, and that are not.
+RULES = [
+    msgspec.structs.replace(LIVELY, history=history, bar_us=bar_us)
+    for history, bar_us in (
+        ("1s", 60_000_000),
+        ("1m", 60_000_000),
+        ("1s", 5_000_000),
+        ("tick", 5_000_000),
+    )
+]
 
 
 class Variant(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from penstock.errors import StaleStateError
 from penstock.layout import completed_key
 from penstock.memory import (
     MemoryDeadLetters,
+    MemoryHistory,
     MemoryNotifier,
     MemoryObjects,
     MemoryStates,
@@ -79,6 +80,28 @@ class CountedStates(MemoryStates):
     def outbox_of(self, ticker):
         """What waits to be delivered; not a call of the port."""
         return self._states[ticker].outbox
+
+
+class NewestChecked(MemoryHistory):
+    """Compares only each series' newest row of a call with what is there.
+
+    As the DynamoDB adapter does, which writes the older ones without a condition.
+    """
+
+    def put(self, rows):
+        newest = {}
+        for row in rows:
+            newest[row.series] = max(newest.get(row.series, ""), row.last_refreshed)
+        refused = {name for name in newest if self._refuses(name, done=False)}
+        for row in rows:
+            if row.series in refused:
+                continue
+            kept = self._series.setdefault(row.series, {})
+            known = kept.get(row.last_refreshed)
+            checked = row.last_refreshed == newest[row.series] and known is not None
+            if not checked or row.trades >= known.trades:
+                kept[row.last_refreshed] = row
+        return refused | {name for name in newest if self._refuses(name, done=True)}
 
 
 def checked_ports(fault, promised, happened, *, states, history):

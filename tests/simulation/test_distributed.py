@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from tests.simulation.distributed import (
     CONTAINERS,
@@ -23,6 +24,7 @@ from tests.simulation.distributed import (
     simulate_all,
 )
 from tests.simulation.mutants import CONTAINER_PATCHES, PATCHES, VARIANTS
+from tests.simulation.stores import NewestChecked
 from tests.step_properties import follows_the_rules
 from tests.strategies import walk
 from tests.worlds import BTC
@@ -80,6 +82,12 @@ def test_containers_lose_and_double_nothing_either():
     loses_and_doubles_nothing(CONTAINERS, CONTAINED, SEEDS // 4)
 
 
+@pytest.mark.slow
+def test_of_history_only_the_newest_rows_need_a_condition():
+    variant = replace(RIGHT, history=NewestChecked)
+    assert not finds(variant)
+
+
 def loses_and_doubles_nothing(variant, everything, seeds):
     happened, failures = simulate_all(range(seeds), variant)
     told = [f"{failure}\n{replay_of(seed, variant)}" for seed, failure in failures]
@@ -112,7 +120,7 @@ def finds(variant, broken=None):
         return any(attempt(seed, variant)[1] for seed in range(ENOUGH))
 
 
-@pytest.mark.parametrize("rules", RULES, ids=lambda rules: rules.history)
+@pytest.mark.parametrize("rules", RULES)
 def test_what_is_expected_is_what_the_rules_say(rules):
     # The simulation compares with a fold; the oracle shares no code with it.
     for seed in range(5):
