@@ -11,6 +11,9 @@ from penstock.drivers.live import ENDPOINTS, LiveSource, Timing
 from penstock.feeds.sequence import Sequencer
 from penstock.model import Trade
 from tests.commands import start
+from tests.servers import VenueServer, made_trades
+
+_COUNT = 600  # trades of a market where no others are given
 
 # Fast enough for tests, slow enough for a busy machine.
 QUICK = Timing(
@@ -175,3 +178,27 @@ def wait_for(condition, within_s=15):
     while not condition():
         assert time.monotonic() < deadline_s, "it did not happen in time"
         time.sleep(0.02)
+
+
+def play(kind, *faults, trades=None, server=None, timing=QUICK, **ends):
+    """Feed a market to its end, through `faults`; return what came, the status, and
+    the server."""
+    trades = trades or made_trades(kind, _COUNT, symbols=symbols_of(kind))
+    options = {"heartbeat_s": 0.05, "batch": 3, **(server or {})}
+    with VenueServer(kind, trades, faults=faults, **options) as venue:
+        source = live(kind, venue, timing=timing, **ends)
+        received = receive(source, lambda r: r.told >= len(trades))
+    check(received, trades)
+    return received, source.status(), venue
+
+
+def run_from_the_start(source, venue, trades):
+    """Let a market go on once it is subscribed to, and take all of it."""
+    symbols = {trade.symbol for trade in trades}
+
+    def is_done(received):
+        if venue.visits and venue.visits[0].symbols == symbols:
+            venue.release()
+        return received.told >= len(trades)
+
+    return receive(source, is_done)

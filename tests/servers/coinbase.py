@@ -39,6 +39,8 @@ class Exchange(Speech):
                 last = self.newest(product)
                 if channel == "matches" and last:
                     replies.append(self._match(last, "last_match"))
+                if channel == "ticker" and last:
+                    replies.insert(0, self._ticker(last))  # which comes before it
         channels = [
             {"name": name, "product_ids": sorted(products)}
             for name, products in self._channels.items()
@@ -51,6 +53,13 @@ class Exchange(Speech):
         if trade.symbol in self._channels.get("matches", ()):
             return self._match(trade, "match")
         return self._ticker(trade)
+
+    def beside(self, trades: Sequence[Trade]) -> list[str]:
+        (trade,) = trades
+        both = self._channels.get("matches", set()) & self._channels.get(
+            "ticker", set()
+        )
+        return [self._ticker(trade)] if trade.symbol in both else []
 
     def heartbeat(self) -> list[str]:
         heartbeats = []

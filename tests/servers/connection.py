@@ -213,6 +213,8 @@ class Connection:
             self._drops -= 1
             self.visit.dropped += trades
             return
+        for text in self._speech.beside(trades):
+            await self._send(Frame(Opcode.TEXT, text.encode()))
         opcode = Opcode.TEXT if isinstance(message, str) else Opcode.BINARY
         data = message.encode() if isinstance(message, str) else message
         times = 1 + self._repeats

@@ -52,6 +52,10 @@ class Speech:
         """Write trades of one symbol as a message."""
         raise NotImplementedError
 
+    def beside(self, trades: Sequence[Trade]) -> list[str]:
+        """Return what else is said of the same trades, just before."""
+        return []
+
     def heartbeat(self) -> list[str]:
         """Return what is said at every interval."""
         return []

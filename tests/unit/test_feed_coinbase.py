@@ -249,11 +249,22 @@ def test_other_messages_are_ignored_and_counted_by_type():
     assert feed.notes.ignored == {"snapshot": 1, "l2update": 2, "new in 2030": 1}
 
 
-def test_one_message_subscribes_to_matches_and_heartbeats():
+def test_one_message_subscribes_to_matches_heartbeats_and_tickers():
     assert make_feed("coinbase", ["BTC-USD", "ETH-EUR"]).to_send() == [
         '{"type":"subscribe","product_ids":["BTC-USD","ETH-EUR"],'
-        '"channels":["matches","heartbeat"]}'
+        '"channels":["matches","heartbeat","ticker"]}'
     ]
+
+
+def test_the_tickers_that_were_asked_for_only_tell_how_far_the_ids_have_come():
+    feed = CoinbaseFeed(["SKL-USD"])
+    # It comes first, and stands for a cascade.
+    frames = [ticker(5), match(3), subscriptions("matches", "ticker")]
+    assert ids(feed, *frames) == [3]
+    assert feed.behind() == {"SKL-USD": 2}
+    assert ids(feed, match(4), match(5), ticker(5)) == [4, 5]
+    assert feed.behind() == {}
+    assert (feed.notes.repeated, feed.notes.late) == (0, 0)
 
 
 def test_a_refused_product_is_named_and_the_others_are_asked_for_again():

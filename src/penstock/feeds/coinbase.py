@@ -1,6 +1,7 @@
 """Coinbase Exchange's websocket feed: matches, tickers, heartbeats.
 
-Subscribes to `matches` and `heartbeat`.  One trade comes out once, although `match`
+Subscribes to `matches`, and to `heartbeat` and `ticker`, whose ids show at once where a
+match was dropped.  One trade comes out once, although `match`
 and `ticker` both carry it, in either order:
 
 * A product on the `matches` channel is served by it alone.  Its tickers only tell how
@@ -111,11 +112,14 @@ class CoinbaseFeed:
 
     def reset(self) -> None:
         """See `Feed.reset`."""
+        # The first ticker may come before anything else.
+        self._matched = set(self._names)
         self._frames = _subscriptions(list(self._names))
 
     def again(self, symbols: Sequence[str]) -> list[str]:
         """See `Feed.again`."""
         wanted = native_names(symbols, to_coinbase)
+        self._matched |= wanted.keys()
         return _subscriptions(restore(self.notes, self._names, wanted))
 
     def behind(self) -> dict[str, int]:
@@ -171,7 +175,8 @@ class CoinbaseFeed:
             return []
         if ticker.product_id in self._matched:
             self._heard_of(ticker.product_id, ticker.trade_id)
-            self.notes.repeated += 1
+            # One that was asked for is no surprise.
+            self.notes.repeated += ticker.product_id not in self._names
             return []
         trade = Trade(
             venue=self.venue,
@@ -218,6 +223,6 @@ def _subscriptions(products: list[str]) -> list[str]:
     subscribe = {
         "type": "subscribe",
         "product_ids": products,
-        "channels": ["matches", "heartbeat"],
+        "channels": ["matches", "heartbeat", "ticker"],
     }
     return [encode(subscribe)]
