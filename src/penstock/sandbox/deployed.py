@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from penstock.errors import ConfigError
 from penstock.sandbox.destinations import destination_of
 from penstock.sandbox.filters import Filters
 from penstock.sandbox.settings import MappingSettings
@@ -47,17 +46,13 @@ class Deployed(Struct, frozen=True, kw_only=True):
         """From when on records are read where there is no checkpoint; None for all.
 
         LATEST is from when the mapping was made: what is put between that and the
-        first look at it is not lost, as on AWS it may be.
-
-        Raises:
-            ConfigError: The time was not kept: MiniStack forgets AT_TIMESTAMP's.
+        first look at it is not lost, as on AWS it may be.  So is AT_TIMESTAMP where
+        the time is not known, for MiniStack forgets it.
         """
         position = self.settings.starting_position
-        if position == "AT_TIMESTAMP":
-            if self.settings.starting_us is None:
-                raise ConfigError("starts AT_TIMESTAMP, and the time is not known")
-            return self.settings.starting_us
-        return self.modified_us if position == "LATEST" else None
+        if position == "TRIM_HORIZON":
+            return None
+        return self.settings.starting_us or self.modified_us
 
 
 def list_mappings(client: Any) -> Iterator[Deployed]:  # noqa: ANN401 (boto3 has no types)

@@ -13,8 +13,9 @@ from msgspec import Struct
 from penstock.errors import BusyError, UnavailableError
 from penstock.sandbox.clients import make_clients
 from penstock.sandbox.emulator import Emulator, find
-from penstock.sandbox.poller import MappingStatus, Poller
+from penstock.sandbox.poller import Poller
 from penstock.sandbox.process import end, is_held, launch, log_end, take_hold
+from penstock.sandbox.served import MappingStatus
 
 __all__ = ["PollerStatus", "find_poller", "serve", "start_poller", "stop_poller"]
 

@@ -62,7 +62,7 @@ class ShardPoller(threading.Thread):
 
     Attributes:
         deployed: The mapping that it serves.
-        mapping: Its state; `checkpoint` is of use to others.
+        checkpoint: Everything up to this sequence number is done, and told of.
         tally: What it has done.
         is_done: The shard is closed, and all of it is done.
     """
@@ -89,9 +89,10 @@ class ShardPoller(threading.Thread):
         """
         super().__init__(daemon=True)
         self.deployed = deployed
-        self.mapping = ShardMapping(deployed.settings, checkpoint=checkpoint)
+        self.checkpoint = checkpoint
         self.tally = Tally()
         self.is_done = False
+        self._mapping = ShardMapping(deployed.settings, checkpoint=checkpoint)
         self._clients = clients
         self._filters = deployed.filters
         self._reader = reader
@@ -117,25 +118,24 @@ class ShardPoller(threading.Thread):
                 except (ClientError, BotoCoreError) as e:
                     self.tally.problem = str(e)
                     self._read_after_s = time.monotonic() + _AFTER_ERROR_S
-                self.is_done = self._reader.ended and self.mapping.idle
+                self.is_done = self._reader.ended and self._mapping.idle
                 self._finish(wait_s=0 if self.is_done else self._wait_s())
-                self.tally.waiting = self.mapping.waiting
         self._finish(wait_s=0)
 
     def _read(self) -> None:
         if time.monotonic() < self._read_after_s or not self._has_room():
             return
         records = self._reader.read(_MOST_READ)
-        self.mapping.add([r for r in records if self._filters.match(r)], self._now())
+        self._mapping.add([r for r in records if self._filters.match(r)], self._now())
         if not records:
             self._read_after_s = time.monotonic() + _READ_EVERY_S
 
     def _has_room(self) -> bool:
         settings = self.deployed.settings
-        return self.mapping.waiting < 2 * settings.batch_size * settings.lanes
+        return self._mapping.waiting < 2 * settings.batch_size * settings.lanes
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
-        for item in self.mapping.due(self._now()):
+        for item in self._mapping.due(self._now()):
             if isinstance(item, Discarded):
                 self._give_up(item)
             else:
@@ -157,7 +157,7 @@ class ShardPoller(threading.Thread):
         until_s = _AFTER_ERROR_S
         if self._has_room() and not self._reader.ended:
             until_s = min(until_s, self._read_after_s - time.monotonic())
-        due_us = self.mapping.due_us()
+        due_us = self._mapping.due_us()
         if due_us is not None:
             until_s = min(until_s, (due_us - self._now()) / 1e6)
         return max(until_s, 0)
@@ -174,9 +174,12 @@ class ShardPoller(threading.Thread):
                 ended = self._ended.get(block=False)
         except Empty:
             pass
+        # What was given up on the way has been told of by now.
+        self.checkpoint = self._mapping.checkpoint
+        self.tally.waiting = self._mapping.waiting
 
     def _take_in(self, invocation: Invocation, answer: Answer) -> None:
-        self.mapping.finish(invocation, answer.outcome, self._now())
+        self._mapping.finish(invocation, answer.outcome, self._now())
         numbers = [r.sequence_number for r in invocation.records]
         if self._is_success(invocation, answer):
             self.tally.problem = None

@@ -37,7 +37,7 @@ from penstock.sandbox.emulator import Emulator
 from penstock.sandbox.environment import environment_path, install, python_of
 
 if TYPE_CHECKING:
-    from penstock.sandbox.poller import MappingStatus
+    from penstock.sandbox.served import MappingStatus
     from penstock.sandbox.service import PollerStatus
 
 __all__ = ["commands"]
