@@ -11,7 +11,7 @@ from types import FrameType
 __all__ = ["main"]
 
 # Commands that go on until they are told to end, which is then no failure.
-_ENDLESS = ("run", "produce", "record")
+_ENDLESS = ("run", "produce", "consume", "record")
 _INTERRUPTED = 130
 
 

@@ -6,7 +6,7 @@ from penstock.codec import decode_trade
 from penstock.config import StreamSettings
 from penstock.entrypoints import feeder as module
 from penstock.entrypoints.feeder import Feeder, SourceBatch
-from penstock.errors import UnavailableError
+from penstock.errors import SourceError, UnavailableError
 from penstock.memory import MemoryDeadLetters, MemoryStream, refusing
 from penstock.model import DeadLetter
 from tests.embedded import in_batches, market
@@ -126,3 +126,17 @@ def test_stop_ends_the_feed_after_what_was_taken_and_closes_the_source():
 
     feeding.feed(source(), contiguous=False)
     assert (feeding.appended, closed) == (100, [True])
+
+
+def test_a_source_that_fails_loses_nothing_that_it_gave():
+    stream = MemoryStream()
+
+    def source():
+        yield from in_batches(TRADES[:100], 100)
+        raise SourceError("it broke")
+
+    feeding = feeder(stream)
+    with pytest.raises(SourceError, match="it broke"):
+        feeding.feed(source(), contiguous=False)
+    assert prices(stream) == by_ticker(TRADES[:100])
+    assert feeding.appended == 100

@@ -114,14 +114,17 @@ class Feeder:
         """
         packer = Packer(self._settings.max_record_bytes, self._settings.linger_us)
         self._sequencer.begin_source(contiguous=contiguous)
-        with closing(batches):
-            for batch in batches:
-                self._keep(batch.letters)
-                for trades in self._due(batch.trades, pace):
-                    self._append(trades, packer)
-                if self._stopping:
-                    break
-        self._append((), packer, flush=True)
+        try:
+            with closing(batches):
+                for batch in batches:
+                    self._keep(batch.letters)
+                    for trades in self._due(batch.trades, pace):
+                        self._append(trades, packer)
+                    if self._stopping:
+                        break
+        finally:
+            if packer.due_us() != 0:  # else the stream refuses, and has just said so
+                self._append((), packer, flush=True)
 
     def _append(
         self, trades: Sequence[Trade], packer: Packer, *, flush: bool = False

@@ -24,7 +24,7 @@ EXIT_CODES: Mapping[int, str] = {
     1: "verify found a difference, redrive letters that stay, lookup get no row",
     2: "the command, the settings or a file cannot be used as they are",
     4: "a disk or another store did not answer: the same command may work later",
-    130: "interrupted by Ctrl-C or SIGTERM; run, produce, record, poll end with 0",
+    130: "interrupted by Ctrl-C or SIGTERM; 0 where that is the usual end, as of run",
     141: "whoever read the output stopped reading",
 }
 
