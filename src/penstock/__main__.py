@@ -11,7 +11,7 @@ from types import FrameType
 __all__ = ["main"]
 
 # Commands that go on until they are told to end, which is then no failure.
-_ENDLESS = ("run", "produce", "consume", "record")
+_ENDLESS = {"run", "produce", "consume", "record", "sandbox poll"}
 _INTERRUPTED = 130
 
 
@@ -21,7 +21,8 @@ def main() -> None:
     Raises:
         SystemExit: Always, with an exit code of `penstock.entrypoints.cli`.
     """
-    code = 0 if sys.argv[1:] and sys.argv[1] in _ENDLESS else _INTERRUPTED
+    names = {" ".join(sys.argv[1:end]) for end in (2, 3)}
+    code = 0 if names & _ENDLESS else _INTERRUPTED
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(code)
