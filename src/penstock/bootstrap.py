@@ -5,14 +5,14 @@ SQLite at its start, nor a laptop for boto3.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from penstock.config import Settings
 from penstock.config.settings import AwsSettings
-from penstock.enrichment import Lookup
+from penstock.enrichment import EnrichmentPorts, Lookup
 from penstock.errors import ConfigError
 from penstock.pipeline import Ports
 from penstock.ports import Checkpoints, LookupTable
@@ -27,11 +27,13 @@ __all__ = [
     "archiver_of",
     "aws_checkpoints",
     "aws_clients",
+    "aws_enrichment",
+    "aws_lookup_table",
     "aws_ports",
     "aws_stream",
     "clock_us",
-    "open_local_lookups",
-    "open_lookup_table",
+    "open_local_enrichment",
+    "open_local_lookup_table",
     "open_store",
     "ports_of",
 ]
@@ -71,11 +73,11 @@ def ports_of(store: "LocalStore") -> Ports:
 
 
 @contextmanager
-def open_local_lookups(settings: Settings) -> Iterator[list[Lookup]]:
-    """Open the data directory's tables, whoever else works there, for what is set.
+def open_local_enrichment(settings: Settings) -> Iterator[EnrichmentPorts]:
+    """Open the data directory for this process alone, and its lookup tables.
 
     Raises:
-        ConfigError: They cannot be used.
+        ConfigError: It is in use, cannot be written, or does not fit `settings`.
         UnavailableError: The disk is full or failed.
     """
     from penstock.local.lookups import (  # noqa: PLC0415 (as above)
@@ -84,26 +86,27 @@ def open_local_lookups(settings: Settings) -> Iterator[list[Lookup]]:
     )
 
     durability = cast("Durability", settings.stream.durability)
-    with open_lookups(settings.data_dir, durability=durability) as database:
-        yield [
-            Lookup(
-                LocalLookupTable(database, rule.table, rule.table_key),
-                key=rule.key,
-                into=rule.into,
-                ttl_us=rule.ttl_us,
-            )
-            for rule in settings.lookups
-        ]
+    with (
+        open_store(settings) as store,
+        open_lookups(settings.data_dir, durability=durability) as database,
+    ):
+        yield EnrichmentPorts(
+            lookups=_lookups(settings, partial(LocalLookupTable, database)),
+            objects=store.objects,
+            dead_letters=store.dead_letters,
+        )
 
 
 @contextmanager
-def open_lookup_table(
-    settings: Settings, table: str, key: str, *, aws: bool
+def open_local_lookup_table(
+    settings: Settings, table: str, key: str
 ) -> Iterator[LookupTable]:
-    """Open one table whose rows have their key in the field `key`.
+    """Open one table of the data directory, whoever else works there.
+
+    Its rows have their key in the field `key`.
 
     Raises:
-        ConfigError: It cannot be used.
+        ConfigError: It cannot be written, or is damaged.
         UnavailableError: The disk is full or failed.
     """
     from penstock.local.lookups import (  # noqa: PLC0415 (as above)
@@ -111,11 +114,23 @@ def open_lookup_table(
         open_lookups,
     )
 
-    if aws:
-        raise NotImplementedError
     durability = cast("Durability", settings.stream.durability)
     with open_lookups(settings.data_dir, durability=durability) as database:
         yield LocalLookupTable(database, table, key)
+
+
+def _lookups(
+    settings: Settings, opened: Callable[[str, str], LookupTable]
+) -> list[Lookup]:
+    return [
+        Lookup(
+            opened(rule.table, rule.table_key),
+            key=rule.key,
+            into=rule.into,
+            ttl_us=rule.ttl_us,
+        )
+        for rule in settings.lookups
+    ]
 
 
 def archiver_of(store: "LocalStore", settings: Settings) -> "Archiver":
@@ -168,6 +183,32 @@ def aws_checkpoints(settings: Settings) -> Checkpoints:
 
     names = settings.aws.named()
     return DynamoCheckpoints(aws_clients(settings.aws), names.state_table)
+
+
+def aws_enrichment(settings: Settings) -> EnrichmentPorts:
+    """Make the adapters of the lookup tables and the bucket that `settings` name.
+
+    Raises:
+        ConfigError: A name is missing.
+    """
+    from penstock.aws.dead_letters import S3DeadLetters  # noqa: PLC0415 (as above)
+    from penstock.aws.objects import S3Objects  # noqa: PLC0415
+
+    bucket = _needed(settings.aws.bucket, "bucket", "BUCKET_NAME")
+    objects = S3Objects(aws_clients(settings.aws), bucket)
+    return EnrichmentPorts(
+        lookups=_lookups(settings, partial(aws_lookup_table, settings)),
+        objects=objects,
+        dead_letters=S3DeadLetters(objects),
+    )
+
+
+def aws_lookup_table(settings: Settings, table: str, key: str) -> LookupTable:
+    """Make the adapter of a lookup table, whose rows have their key in `key`."""
+    from penstock.aws.lookups import DynamoLookupTable  # noqa: PLC0415 (as above)
+
+    name = settings.aws.lookup_table(table)
+    return DynamoLookupTable(aws_clients(settings.aws), name, key)
 
 
 def aws_clients(settings: AwsSettings) -> "Clients":

@@ -18,7 +18,7 @@ from penstock.letters import letter_of_line
 from penstock.model import DeadLetter
 from penstock.ports import MAX_KEY_BYTES, DeadLetters, LookupTable, ObjectStore, Record
 
-__all__ = ["ADDED", "EnrichResult", "Lookup", "enrich_batch"]
+__all__ = ["ADDED", "EnrichResult", "EnrichmentPorts", "Lookup", "enrich_batch"]
 
 # The one field that every enriched event has beside its own and the lookups'.
 ADDED = "penstock"
@@ -94,6 +94,20 @@ class Lookup:
             self._kept_bytes -= len(self._kept.pop(oldest)[1])
 
 
+class EnrichmentPorts(Struct, frozen=True, kw_only=True):
+    """What `enrich_batch` works on.
+
+    Attributes:
+        lookups: What to look up, in this order.
+        objects: Where enriched events go.
+        dead_letters: Where lines go that are no events.
+    """
+
+    lookups: Sequence[Lookup]
+    objects: ObjectStore
+    dead_letters: DeadLetters
+
+
 class EnrichResult(Struct, kw_only=True):
     """What a batch did; all zero where it failed.
 
@@ -120,12 +134,7 @@ class _Event(Struct):
 
 
 def enrich_batch(
-    records: Sequence[Record],
-    lookups: Sequence[Lookup],
-    *,
-    objects: ObjectStore,
-    dead_letters: DeadLetters,
-    now_us: int,
+    records: Sequence[Record], ports: EnrichmentPorts, now_us: int
 ) -> EnrichResult:
     """Look up what belongs to one shard's next events, and store them as one object.
 
@@ -136,9 +145,7 @@ def enrich_batch(
 
     Args:
         records: In stream order, all of one shard.
-        lookups: What to look up, in this order.
-        objects: Where enriched events go.
-        dead_letters: Where lines go that are no events.
+        ports: What is looked up, and where events and dead letters go.
         now_us: The time, by which kept rows are too old.
     """
     events: list[_Event] = []
@@ -146,10 +153,10 @@ def enrich_batch(
     for record in records:
         _read(record, events, letters)
     try:
-        for lookup in lookups:
+        for lookup in ports.lookups:
             _look_up(lookup, events, now_us)
         if letters:
-            dead_letters.put(letters)
+            ports.dead_letters.put(letters)
         key = ""
         if events:
             first, last = records[0], records[-1]
@@ -159,7 +166,7 @@ def enrich_batch(
                 first.sequence_number,
                 last.sequence_number,
             )
-            objects.put(key, _object_of(events))
+            ports.objects.put(key, _object_of(events))
     except UnavailableError as e:
         return EnrichResult(failed=e)
     return EnrichResult(

@@ -14,7 +14,13 @@ import msgspec
 import pytest
 
 from penstock import memory
-from penstock.bootstrap import aws_checkpoints, aws_clients, aws_ports, aws_stream
+from penstock.bootstrap import (
+    aws_checkpoints,
+    aws_clients,
+    aws_lookup_table,
+    aws_ports,
+    aws_stream,
+)
 from penstock.config import Settings
 from penstock.local.alerts import LocalAlerts
 from penstock.local.database import open_database
@@ -39,7 +45,7 @@ from penstock.sandbox.clients import make_clients
 from penstock.sandbox.emulator import client_variables
 from tests.aws.conftest import emulator, emulator_python
 from tests.aws.faults import Faults
-from tests.aws.resources import deploy
+from tests.aws.resources import deploy, make_table
 
 __all__ = ["emulator", "emulator_python"]
 
@@ -94,6 +100,10 @@ def aws_backend(emulator, aws_client, monkeypatch):
     faults = Faults(aws_clients(settings.aws))
     notified: dict[str, Alert] = {}
 
+    def lookup_table(name: str, key: str) -> LookupTable:
+        make_table(aws_client, settings.aws.lookup_table(name), key)
+        return aws_lookup_table(settings, name, key)
+
     def receive() -> list[Alert]:
         for message in deployed.received():
             alert = msgspec.convert(message, Alert)
@@ -109,7 +119,7 @@ def aws_backend(emulator, aws_client, monkeypatch):
         notifier=ports.notifier,
         notified=receive,
         dead_letters=ports.dead_letters,
-        lookups=lambda name, key: pytest.skip("not yet"),
+        lookups=lookup_table,
         refusing=faults.refusing,
         arrival_us=None,
         knows_marks=False,

@@ -1,16 +1,24 @@
 """`penstock package`: small zips, the same again, that work where nothing else is."""
 
 import filecmp
+import json
 import os
 import subprocess
 import sys
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 
+from penstock.codec import encode_trade
 from penstock.packaging import FUNCTIONS
+from penstock.ports import Record
 from tests.commands import penstock, read_json
+from tests.lambdas import NOW_US, kinesis_event
+from tests.tape import trade
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -86,15 +94,104 @@ def runtime(tmp_path_factory):
     return python
 
 
+class Answers(BaseHTTPRequestHandler):
+    """What AWS, and Coinbase, would answer: there is nothing, and all is well."""
+
+    protocol_version = "HTTP/1.1"
+    found: ClassVar = {
+        "BatchGetItem": {"Responses": {}},
+        "PutRecords": {"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1"}]},
+        "Query": {"Items": [], "Count": 0},
+        "Scan": {"Items": [], "Count": 0},
+    }
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        asked = operation or f"{self.command} {self.path}"
+        self.server.asked.append(asked)
+        price = {"data": {"amount": "85012.34", "base": "BTC", "currency": "USD"}}
+        body = price if self.path.endswith("/spot") else self.found.get(operation, {})
+        data = b"" if self.command == "PUT" else json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = answer
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def cloud():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.asked = []
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+EVENTS = {
+    "producer": {},
+    "consumer": kinesis_event(
+        Record("s", 1, "test:BTC-USD", encode_trade(trade(100, 1, seq=1)), NOW_US)
+    ),
+    "enrichment": kinesis_event(Record("s", 1, "k", b'{"user_id": "u1"}', NOW_US)),
+    "sweeper": {},
+}
+ANSWERS = {
+    "producer": {"trades": 1, "failed": {}},
+    "consumer": {"batchItemFailures": []},
+    "enrichment": {"batchItemFailures": []},
+    "sweeper": {"delivered": 0, "undelivered": 0, "left": 0},
+}
+LOOKUP = {"table": "users", "key": "user_id", "into": "user"}
+CALL = """
+import json, sys, data_{name}_lambda as module
+class Context:
+    aws_request_id = "r"
+    def get_remaining_time_in_millis(self): return 60000
+print(json.dumps(module.handler(json.load(sys.stdin), Context())))
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_zip_can_be_imported_where_only_the_sdk_is(name, zips, runtime, tmp_path):
+def test_each_zip_answers_where_only_the_sdk_is(name, zips, runtime, cloud, tmp_path):
     with zipfile.ZipFile(zips[name]) as archive:
         archive.extractall(tmp_path)
-    code = f"import {FUNCTIONS[name]} as f, penstock; print(penstock.__file__)"
-    done = subprocess.check_output(
-        [runtime, "-W", "error", "-c", code], cwd=tmp_path, text=True
+    endpoint = f"http://127.0.0.1:{cloud.server_port}"
+    source = {"kind": "coinbase-spot", "endpoints": {"coinbase-spot": endpoint}}
+    environment = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "BUCKET_NAME": "crypto-trading-data",
+        "SNS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
+        "PENSTOCK_CONFIG": json.dumps({"source": source, "lookups": [LOOKUP]}),
+    }
+    done = subprocess.run(
+        [runtime, "-W", "error", "-c", CALL.format(name=name)],
+        cwd=tmp_path,
+        env=environment,
+        input=json.dumps(EVENTS[name]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    assert Path(done.strip()).is_relative_to(tmp_path)
+    assert done.returncode == 0, done.stderr
+    *_, answer, modules = done.stdout.splitlines()
+    assert json.loads(answer) == ANSWERS[name]
+    assert f"data_{name}_lambda" in json.loads(modules)
+    assert cloud.asked != []
 
 
 @pytest.mark.parametrize(

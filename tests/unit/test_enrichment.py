@@ -5,7 +5,12 @@ import json
 
 import pytest
 
-from penstock.enrichment import EnrichResult, Lookup, enrich_batch
+from penstock.enrichment import (
+    EnrichmentPorts,
+    EnrichResult,
+    Lookup,
+    enrich_batch,
+)
 from penstock.memory import (
     MemoryDeadLetters,
     MemoryLookupTable,
@@ -51,13 +56,10 @@ class World:
         return self.enrich_records(records, now_us=now_us)
 
     def enrich_records(self, records, *, now_us=NOW_US):
-        return enrich_batch(
-            records,
-            self.lookups,
-            objects=self.objects,
-            dead_letters=self.dead_letters,
-            now_us=now_us,
+        ports = EnrichmentPorts(
+            lookups=self.lookups, objects=self.objects, dead_letters=self.dead_letters
         )
+        return enrich_batch(records, ports, now_us)
 
     def lines(self):
         stored = (self.objects.get(key) for key in self.objects.keys(""))

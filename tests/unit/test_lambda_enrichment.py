@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from penstock.enrichment import Lookup
+from penstock.enrichment import EnrichmentPorts, Lookup
 from penstock.entrypoints.lambda_enrichment import Enrichment
 from penstock.errors import BadRecordError, ConfigError
 from penstock.memory import (
@@ -47,13 +47,12 @@ class Function:
         self.objects = MemoryObjects(fault=fault)
         self.dead_letters = MemoryDeadLetters(fault=fault)
         self.lines = Lines()
-        self.enrichment = Enrichment(
-            [Lookup(users, key="user_id", into="user", ttl_us=1)],
-            self.objects,
-            self.dead_letters,
-            self.lines.log,
-            clock_us=lambda: NOW_US,
+        ports = EnrichmentPorts(
+            lookups=[Lookup(users, key="user_id", into="user", ttl_us=1)],
+            objects=self.objects,
+            dead_letters=self.dead_letters,
         )
+        self.enrichment = Enrichment(ports, self.lines.log, clock_us=lambda: NOW_US)
 
     def __call__(self, *records):
         # Through JSON, as Lambda passes it.

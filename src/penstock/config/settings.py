@@ -148,6 +148,14 @@ class AwsSettings(Struct, frozen=True, kw_only=True):
             positions_table=self.positions_table or f"crypto-positions-{end}",
         )
 
+    def lookup_table(self, table: str) -> str:
+        """Return the name of a lookup table in DynamoDB.
+
+        >>> AwsSettings(environment="test").lookup_table("users")
+        'crypto-lookup-users-test'
+        """
+        return f"crypto-lookup-{table}-{self.environment}"
+
 
 # Without [[alerts]] this one holds, so that a first run shows what an alert is; a drop
 # rule that leaves out `ticker` or `window` takes them from here.

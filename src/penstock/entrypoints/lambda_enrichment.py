@@ -4,40 +4,35 @@ The event source mapping must ask for `ReportBatchItemFailures`.  A batch is sto
 whole or comes again whole: nothing of an event depends on the one before it.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from penstock.enrichment import Lookup, enrich_batch
+from penstock.bootstrap import aws_enrichment, clock_us
+from penstock.enrichment import EnrichmentPorts, enrich_batch
 from penstock.entrypoints.lambda_consumer import Response, read_event
 from penstock.entrypoints.lambda_context import Context
-from penstock.entrypoints.lambda_log import Log, Value
-from penstock.ports import DeadLetters, ObjectStore, Record
+from penstock.entrypoints.lambda_log import Log, Value, open_log
+from penstock.entrypoints.lambda_settings import read_settings
+from penstock.ports import Record
 
-__all__ = ["Enrichment"]
+__all__ = ["Enrichment", "handler"]
 
 
 class Enrichment:
     """Enriches batches of one stream.
 
     Args:
-        lookups: What to look up, in this order.
-        objects: Where enriched events go.
-        dead_letters: Where lines go that are no events.
+        ports: What is looked up, and where events and dead letters go.
         log: Told of every batch.
         clock_us: Tells the time.
     """
 
     def __init__(
-        self,
-        lookups: Sequence[Lookup],
-        objects: ObjectStore,
-        dead_letters: DeadLetters,
-        log: Log,
-        *,
-        clock_us: Callable[[], int],
+        self, ports: EnrichmentPorts, log: Log, *, clock_us: Callable[[], int]
     ) -> None:
-        self._lookups, self._objects = lookups, objects
-        self._dead_letters, self._log, self._clock_us = dead_letters, log, clock_us
+        self._ports, self._log, self._clock_us = ports, log, clock_us
 
     def handle(self, event: Mapping[str, Any], context: Context) -> Response:
         """Enrich a batch, or name its first record, to have it come again.
@@ -50,13 +45,7 @@ class Enrichment:
         began_us = self._clock_us()
         try:
             records = read_event(event)
-            result = enrich_batch(
-                records,
-                self._lookups,
-                objects=self._objects,
-                dead_letters=self._dead_letters,
-                now_us=began_us,
-            )
+            result = enrich_batch(records, self._ports, began_us)
         except Exception as e:
             error = f"{type(e).__name__}: {e}"
             self._log.write("error", "batch failed", context, error=error)
@@ -96,3 +85,19 @@ def _place(records: Sequence[Record]) -> dict[str, object]:
         "first": str(records[0].sequence_number),
         "last": str(records[-1].sequence_number),
     }
+
+
+@cache
+def _enrichment() -> Enrichment:
+    settings = read_settings(os.environ)
+    ports, log = aws_enrichment(settings), open_log(os.environ)
+    return Enrichment(ports, log, clock_us=clock_us)
+
+
+def handler(event: Mapping[str, Any], context: Context) -> Response:
+    """Enrich a batch, as `Enrichment.handle`; the first one makes the clients.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    return _enrichment().handle(event, context)

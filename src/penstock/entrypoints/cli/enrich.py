@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from penstock.bootstrap import clock_us, open_local_lookups, open_store
+from penstock.bootstrap import clock_us, open_local_enrichment
 from penstock.drivers.events import read_events
 from penstock.enrichment import enrich_batch
 from penstock.entrypoints.cli.options import (
@@ -74,15 +74,9 @@ def enrich(
         complain("no [[lookups]] in the settings: events are stored as they come")
     path, arrival_us = _opened(file)
     report = _Report()
-    with open_store(settings) as store, open_local_lookups(settings) as lookups:
+    with open_local_enrichment(settings) as ports:
         for records in read_events(path, arrival_us):
-            result = enrich_batch(
-                records,
-                lookups,
-                objects=store.objects,
-                dead_letters=store.dead_letters,
-                now_us=clock_us(),
-            )
+            result = enrich_batch(records, ports, clock_us())
             if result.failed:
                 raise result.failed
             report.events += result.events

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from penstock.bootstrap import open_lookup_table
+from penstock.bootstrap import aws_lookup_table, open_local_lookup_table
 from penstock.config import Settings
 from penstock.drivers.events import read_rows
 from penstock.entrypoints.cli.options import (
@@ -154,7 +154,10 @@ def _opened(
 ) -> Iterator[LookupTable]:
     if place not in _PLACES:
         raise ConfigError(f"a table is in {' or '.join(_PLACES)}; found {place!r}.")
-    with open_lookup_table(settings, table, key, aws=place == "aws") as opened:
+    if place == "aws":
+        yield aws_lookup_table(settings, table, key)
+        return
+    with open_local_lookup_table(settings, table, key) as opened:
         yield opened
 
 
