@@ -170,6 +170,17 @@ def test_a_failed_ticker_is_named_by_its_first_record_and_others_are_done():
     assert metrics_of(function.lines.last())["Redelivered"] == 2
 
 
+def test_a_record_is_named_as_lambda_named_it():
+    # Digits that mean the same are, to Lambda, another record's.
+    function = Function()
+    function.world.fault = refusing_at("commit", {BTC})
+    event = kinesis_event(of(1, ETH), of(2, BTC))
+    named = f"000{BASE + 2}"
+    event["Records"][1]["kinesis"]["sequenceNumber"] = named
+    answer = function.consumer.handle(event, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": named}]}
+
+
 def test_a_whole_batch_may_fail_which_is_an_answer_like_any_other():
     function = Function()
     function.world.fault = refusing({BTC, ETH})

@@ -24,6 +24,9 @@ MOST_BYTES = 10 * 1024 * 1024
 # Entries of one key become one record up to here: four of Kinesis's 25 KB put units.
 MERGED_BYTES = 102_400
 _MOST_READ = 10_000  # records of one GetRecords call
+# A sequence number has 56 digits; the emulator's has so many, zeros among them, and
+# without these it is past all others.
+_DIGITS = 30
 
 
 class _Put(Struct):
@@ -176,7 +179,7 @@ class KinesisStream:
             if after:
                 start = {
                     "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
-                    "StartingSequenceNumber": str(after),
+                    "StartingSequenceNumber": f"{after:0{_DIGITS}d}",
                 }
             else:
                 start = {"ShardIteratorType": "TRIM_HORIZON"}

@@ -23,7 +23,7 @@ from penstock.errors import BadRecordError, UnavailableError
 from penstock.pipeline import BatchResult, Ports, process_batch
 from penstock.ports import Record
 
-__all__ = ["Consumer", "Failure", "Response", "handler", "read_event"]
+__all__ = ["Consumer", "Failure", "Response", "handler", "read_event", "respond"]
 
 # Tickers that are processed together: enough to fill the calls that take 25 items, few
 # enough to stop in time.
@@ -79,7 +79,7 @@ class Consumer:
             error = f"{type(e).__name__}: {e}"
             self._log.write("error", "batch failed", context, error=error)
             raise
-        first = _first_failed(records, failed)
+        numbers = [r.sequence_number for r in records if r.key in failed]
         undelivered = {t: e for r in results for t, e in r.undelivered.items()}
         self._log.write(
             "warning" if failed or undelivered else "info",
@@ -94,11 +94,11 @@ class Consumer:
             },
             **_place(records),
             failed=some(failed),
-            resume_at=first,
+            resume_at=str(min(numbers, default="")),
             undelivered=some(undelivered),
             profit=_profit(results),
         )
-        return {"batchItemFailures": [{"itemIdentifier": first}] if first else []}
+        return respond(event, min(numbers, default=None))
 
     def _process(
         self, records: Sequence[Record], context: Context
@@ -167,13 +167,17 @@ def _record(item: Mapping[str, Any]) -> Record:
     )
 
 
-def _first_failed(records: Sequence[Record], failed: Mapping[str, object]) -> str:
-    """Name the lowest failed record; never an empty name where something failed.
+def respond(event: Mapping[str, Any], resume_at: int | None) -> Response:
+    """Name the record of an event from which all have to come again; None for none.
 
-    Lambda takes an empty one for a failure of the whole batch.
+    As the event names it: Lambda takes any other name, or none, for a failure of the
+    whole batch.
     """
-    numbers = (r.sequence_number for r in records if r.key in failed)
-    return str(min(numbers)) if failed else ""
+    if resume_at is None:
+        return {"batchItemFailures": []}
+    names = (item["kinesis"]["sequenceNumber"] for item in event["Records"])
+    name = next(name for name in names if int(name) == resume_at)
+    return {"batchItemFailures": [{"itemIdentifier": name}]}
 
 
 def _counts(results: Sequence[BatchResult]) -> dict[str, Value]:

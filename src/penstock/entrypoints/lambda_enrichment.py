@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.bootstrap import aws_enrichment, clock_us
 from penstock.enrichment import EnrichmentPorts, enrich_batch
-from penstock.entrypoints.lambda_consumer import Response, read_event
+from penstock.entrypoints.lambda_consumer import Response, read_event, respond
 from penstock.entrypoints.lambda_context import Context
 from penstock.entrypoints.lambda_log import Log, Value, open_log
 from penstock.entrypoints.lambda_settings import read_settings
@@ -50,7 +50,7 @@ class Enrichment:
             error = f"{type(e).__name__}: {e}"
             self._log.write("error", "batch failed", context, error=error)
             raise
-        first = str(records[0].sequence_number) if result.failed else ""
+        first = records[0].sequence_number if result.failed else None
         self._log.write(
             "warning" if result.failed else "info",
             "batch",
@@ -66,9 +66,9 @@ class Enrichment:
             **_place(records),
             object=result.key,
             error=str(result.failed or ""),
-            resume_at=first,
+            resume_at="" if first is None else str(first),
         )
-        return {"batchItemFailures": [{"itemIdentifier": first}] if first else []}
+        return respond(event, first)
 
 
 def _age(records: Sequence[Record], now_us: int) -> dict[str, Value]:
