@@ -34,6 +34,7 @@ LATE = Close(1011, "keepalive ping timeout")
             "silence",
             "no message for 5.0 s",
         ),
+        (ConnectionResetError(104, "reset by peer"), "reset", "reset by peer"),
         (TimeoutError(), "timed out", "TimeoutError"),
     ],
 )

@@ -31,6 +31,13 @@ def test_a_symbol_is_for_every_source_or_for_the_one_that_it_names():
     }
 
 
+def test_a_name_that_is_a_sources_and_a_venues_is_the_sources():
+    kinds = ("coinbase", "coinbase-ticker")
+    symbols = ("coinbase:A-B", "coinbase-ticker:C-D")
+    assert wanted(kinds, symbols) == {"coinbase": ["A-B"], "coinbase-ticker": ["C-D"]}
+    assert wanted(kinds[1:], symbols[:1]) == {"coinbase-ticker": ["A-B"]}
+
+
 def test_a_symbol_that_is_wanted_twice_is_asked_for_once():
     assert wanted(("kraken",), ("A-B", "kraken:A-B")) == {"kraken": ["A-B"]}
 
@@ -54,7 +61,7 @@ def test_sources_without_a_symbol_and_symbols_without_a_source_are_refused(
     ("kinds", "symbols"),
     [
         (("coinbase", "coinbase-ticker"), ("BTC-USD",)),
-        (("coinbase-advanced", "coinbase-ticker"), ("A-B", "coinbase:BTC-USD")),
+        (("coinbase-advanced", "coinbase-ticker"), ("coinbase:A-B",)),
     ],
 )
 def test_sources_that_number_one_market_differently_do_not_go_side_by_side(

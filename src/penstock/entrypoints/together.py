@@ -119,9 +119,9 @@ class Together:
                 for batch in part.source.batches():
                     self._put(part, batch)
             except UnavailableError as e:
-                part.error = e
+                part.fail(e)
             except Exception as e:
-                part.error = e
+                part.fail(e)
                 return
             else:
                 return
@@ -156,6 +156,13 @@ class _Part:
         self._make = make
         self.source = make()
         self.error: Exception | None = None
+        self._words = ""  # of the error, in the source's own where it has some
+
+    def fail(self, error: Exception) -> None:
+        """Note that the source has ended, and why."""
+        said = [c.last_error for c in self.source.status().connections]
+        self._words = next(filter(None, said), str(error))
+        self.error = error
 
     def make_again(self) -> None:
         """Replace the source by a new one."""
@@ -172,6 +179,6 @@ class _Part:
         elif isinstance(error, SourceError):
             state = "refused"
         ended = [
-            replace(c, state=state, last_error=str(error)) for c in status.connections
+            replace(c, state=state, last_error=self._words) for c in status.connections
         ]
         return replace(status, connections=tuple(ended))

@@ -26,7 +26,8 @@ def symbols_by_source(settings: SourceSettings) -> dict[str, list[str]]:
     wanted: dict[str, list[str]] = {kind: [] for kind in settings.kinds}
     for written in settings.symbols:
         at, _, symbol = written.rpartition(":")
-        takers = [k for k in wanted if not at or at in (k, venue_of(k))]
+        takers = [k for k in wanted if at in ("", k)]
+        takers = takers or [k for k in wanted if at == venue_of(k)]
         if not takers:
             raise SourceError(
                 f"symbol {written!r} is for none of the sources: "

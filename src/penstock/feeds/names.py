@@ -73,7 +73,9 @@ def symbols(value: object) -> tuple[str, ...]:
     found = tuple(map(_symbol, value)) if isinstance(value, list) else ()
     valid = all(map(_SYMBOL.fullmatch, found)) and isinstance(value, list)
     if not valid or len(set(found)) < len(found):
-        raise ValueError('a list of different symbols, such as ["BTC-USD", "ETH-USD"]')
+        raise ValueError(
+            'a list of different symbols, BASE-QUOTE, such as ["BTC-USD", "ETH-USD"]'
+        )
     return found
 
 

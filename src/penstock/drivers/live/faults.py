@@ -66,15 +66,22 @@ def kind_of(error: Exception) -> str:
 def words_of(error: Exception) -> str:
     """Say what happened, in words for who has never seen a close frame."""
     if not isinstance(error, ConnectionClosed):
-        return str(error) or type(error).__name__
+        return _without_number(error)
     if error.rcvd is not None and error.rcvd_then_sent is not False:
         said = f": {error.rcvd.reason}" if error.rcvd.reason else ""
         return f"the venue closed the connection with code {error.rcvd.code}{said}"
     if error.sent is not None:
         said = _OUR_WORDS.get(error.sent.code, str(error))
         return f"given up: {said}"
-    cause = f": {error.__cause__}" if str(error.__cause__ or "") else ""
-    return f"the connection broke off{cause}"
+    cause = error.__cause__
+    said = f": {_without_number(cause)}" if str(cause or "") else ""
+    return f"the connection broke off{said}"
+
+
+def _without_number(error: BaseException | None) -> str:
+    # "Connection reset by peer" says as much as with [Errno 104] before it.
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or str(error) or type(error).__name__
 
 
 def _closed(error: ConnectionClosed) -> str:

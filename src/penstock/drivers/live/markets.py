@@ -112,9 +112,8 @@ class Markets:
                 return {}
         status, body = await self._get(kind.path)
         if status != HTTPStatus.OK:
-            raise UnavailableError(
-                f"{self._place.url}{kind.path} answered HTTP {status}"
-            )
+            where = f"{self._place.url}{kind.path.partition('?')[0]}"
+            raise UnavailableError(f"{where} answered HTTP {status}")
         known = kind.read(body)
         return {
             symbol: _reason(symbol, known.values())
@@ -132,7 +131,8 @@ class Markets:
                         raise UnavailableError(f"{response.url} answers without end")
         except (httpx.HTTPError, httpx.InvalidURL) as e:
             said = str(e) or type(e).__name__
-            raise UnavailableError(f"{self._place.url}{path}: {said}") from e
+            where = f"{self._place.url}{path.partition('?')[0]}"
+            raise UnavailableError(f"{where}: {said}") from e
         return response.status_code, bytes(body)
 
 

@@ -1,5 +1,6 @@
 """`penstock feeds`: what the live feeds are doing, or were when they ended."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
@@ -142,18 +143,20 @@ def _print(found: "FeedsStatus", *, is_running: bool) -> None:
         ],
     )
     say(f"\n{_queue(source)}; {_requests(source)}")
-    for connection in source.connections:
-        if connection.unchecked:
-            say(
-                f"\n{connection.name} could not be asked for its markets: "
-                f"{connection.unchecked}"
-            )
-        for symbol, reason in connection.refused.items():
-            say(f"\n{connection.name} refused {symbol}: {reason}")
-        if connection.last_error:
-            errors = sum(connection.errors.values())
-            last = f"\n{connection.name}: {counted(errors, 'error')}, the last one"
-            say(f"{last}: {connection.last_error}")
+    remarks = [text for c in source.connections for text in _remarks(c)]
+    if remarks:
+        say("\n" + "\n".join(remarks))
+
+
+def _remarks(found: "ConnectionStatus") -> Iterator[str]:
+    if found.unchecked:
+        yield f"{found.name} could not be asked for its markets: {found.unchecked}"
+    for symbol, reason in found.refused.items():
+        yield f"{found.name} refused {symbol}: {reason}"
+    if found.last_error:
+        errors = sum(found.errors.values())
+        times = f"{counted(errors, 'error')}, the last one: " if errors else ""
+        yield f"{found.name}: {times}{found.last_error}"
 
 
 def _queue(source: "SourceStatus") -> str:
