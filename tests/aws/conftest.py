@@ -11,8 +11,9 @@ from secrets import randbelow
 import pytest
 
 from penstock.sandbox.clients import Clients, make_clients
-from penstock.sandbox.emulator import Emulator, start, stop
+from penstock.sandbox.emulator import Emulator, client_variables, start, stop
 from penstock.sandbox.environment import VARIABLE, environment_path, python_of
+from tests.aws.pipeline import make_zips
 
 pytest.register_assert_rewrite("tests.aws.told")
 
@@ -38,3 +39,17 @@ def emulator(
 def client(emulator: Emulator) -> Clients:
     """Clients by the name of their service, of an account that only this test has."""
     return make_clients(emulator.endpoint, key=f"{randbelow(10**12):012d}")
+
+
+@pytest.fixture
+def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Clients:
+    """Clients of one account for all: that of the environment, and so of our own."""
+    for name, value in client_variables(emulator.endpoint).items():
+        monkeypatch.setenv(name, value)
+    return make_clients(emulator.endpoint)
+
+
+@pytest.fixture(scope="session")
+def zips(emulator_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the functions' zips, for the emulator's interpreter."""
+    return make_zips(tmp_path_factory.mktemp("zips"), emulator_python)

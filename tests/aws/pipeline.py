@@ -1,0 +1,157 @@
+"""The whole pipeline deployed to the emulator: zips, roles, mappings, schedules.
+
+Each function has the role of infra/policies, with the ARNs of what was made filled in.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from penstock.sandbox.events import kinesis_event
+from tests.aws.resources import deploy
+
+__all__ = ["Pipeline", "make_zips"]
+
+_POLICIES = Path(__file__).parents[2] / "infra" / "policies"
+_ACCOUNT = "000000000000"
+_LOG_GROUPS = f"arn:aws:logs:us-east-1:{_ACCOUNT}:log-group:"
+
+# As infra/facts.json has them, but for the retries, which tests wait for.
+MAPPING = {
+    "BatchSize": 500,
+    "MaximumBatchingWindowInSeconds": 0,
+    "StartingPosition": "TRIM_HORIZON",
+    "MaximumRetryAttempts": 5,
+    "MaximumRecordAgeInSeconds": 21600,
+    "BisectBatchOnFunctionError": True,
+    "ParallelizationFactor": 4,
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+}
+
+
+def make_zips(folder, python):
+    """Package the functions for the interpreter that the emulator runs them with."""
+    version = subprocess.run(
+        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    arch = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    command = [sys.executable, "-m", "penstock", "package", "--target", "lambda"]
+    command += ["--arch", arch, "--python", version, "--out", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+class Pipeline:
+    """Everything that `deploy` makes, and the functions over it.
+
+    Attributes:
+        made: The resources.
+    """
+
+    def __init__(self, client, endpoint, zips, *, config, shards=2, seen_at=None):
+        """`seen_at` is where the functions find AWS, if not at `endpoint`."""
+        self.client, self._zips = client, zips
+        self.made = deploy(client, endpoint, shards=shards)
+        settings = self.made.settings
+        self._arns = _arns(client, settings)
+        self._environment = {
+            "PENSTOCK_CONFIG": json.dumps(
+                config | {"aws": {"endpoint": seen_at or endpoint}}
+            ),
+            "STREAM_NAME": settings.stream,
+            "BUCKET_NAME": settings.bucket,
+            "SNS_TOPIC_ARN": settings.topic_arn,
+            "DYNAMO_TABLE_NAME": settings.history_table,
+            "STATE_TABLE_NAME": settings.state_table,
+            "POSITIONS_TABLE_NAME": settings.positions_table,
+        }
+
+    def name(self, function):
+        return f"{function}-{self.made.settings.environment}"
+
+    def add_function(self, function, *, timeout_s=20, **variables):
+        """Deploy a function with its own role."""
+        name = self.name(function)
+        arns = self._arns | {"log_group": f"{_LOG_GROUPS}/aws/lambda/{name}"}
+        role = self.client("iam").create_role(
+            RoleName=name, AssumeRolePolicyDocument=_trust("lambda")
+        )["Role"]["Arn"]
+        self.client("iam").put_role_policy(
+            RoleName=name, PolicyName="penstock", PolicyDocument=_policy(function, arns)
+        )
+        self.client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role,
+            Handler=f"data_{function}_lambda.handler",
+            Code={"ZipFile": (self._zips / f"{function}.zip").read_bytes()},
+            Timeout=timeout_s,
+            MemorySize=256,
+            Environment={"Variables": self._environment | variables},
+        )
+        return name
+
+    def map(self, function, stream_arn=None, **settings):
+        """Feed a function from the stream, failures to the bucket."""
+        bucket_arn = f"arn:aws:s3:::{self.made.settings.bucket}"
+        self.client("lambda").create_event_source_mapping(
+            EventSourceArn=stream_arn or self._arns["stream"],
+            FunctionName=self.name(function),
+            DestinationConfig={"OnFailure": {"Destination": bucket_arn}},
+            **{**MAPPING, **settings},
+        )
+
+    def invoke(self, function, event):
+        """Call a function, and return its answer, or None if it failed."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.name(function), Payload=json.dumps(event)
+        )
+        payload = json.loads(answer["Payload"].read())
+        return None if "FunctionError" in answer else payload
+
+    def deliver(self, records):
+        """Call the consumer with a batch, and return whether all of it was done."""
+        event = kinesis_event(
+            records, stream_arn=self._arns["stream"], role_arn="arn:aws:iam::0:role/r"
+        )
+        return self.invoke("consumer", event) == {"batchItemFailures": []}
+
+
+def _arns(client, settings):
+    def table(name):
+        return f"arn:aws:dynamodb:us-east-1:{_ACCOUNT}:table/{name}"
+
+    stream = client("kinesis").describe_stream_summary(StreamName=settings.stream)
+    return {
+        "stream": stream["StreamDescriptionSummary"]["StreamARN"],
+        "bucket": f"arn:aws:s3:::{settings.bucket}",
+        "topic": settings.topic_arn,
+        "history_table": table(settings.history_table),
+        "state_table": table(settings.state_table),
+        "positions_table": table(settings.positions_table),
+        "lookup_tables": table(f"crypto-lookup-users-{settings.environment}"),
+        "events_stream": stream["StreamDescriptionSummary"]["StreamARN"],
+        "key": f"arn:aws:kms:us-east-1:{_ACCOUNT}:key/none",
+    }
+
+
+def _policy(function, arns):
+    text = (_POLICIES / f"{function}.json").read_text()
+    for name, arn in arns.items():
+        text = text.replace(f"${{{name}}}", arn)
+    assert "${" not in text
+    return text
+
+
+def _trust(service):
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
