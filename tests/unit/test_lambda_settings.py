@@ -123,8 +123,8 @@ def test_a_threshold_for_several_alerts_is_refused():
         ),
         (
             {"SYMBOLS": "BTC-USD,btc"},
-            "environment: SYMBOLS must be a list of different symbols, such as "
-            "[\"BTC-USD\", \"ETH-USD\"]; found ['BTC-USD', 'btc'].",
+            "environment: SYMBOLS must be different symbols with commas between, such "
+            "as \"BTC-USD,ETH-USD\"; found 'BTC-USD,btc'.",
         ),
         (
             {"BUCKET_NAME": "My_Bucket"},

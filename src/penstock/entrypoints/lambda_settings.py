@@ -5,14 +5,15 @@ only come on top: what deploys the function knows the names of its resources, an
 operator can change a threshold without touching the rest.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from penstock.config import TABLES, Key, Settings, parse_document
+from penstock.config import TABLES, Settings, parse_document
 from penstock.errors import ConfigError, InvalidValueError
+from penstock.feeds.names import symbols
 
 __all__ = [
     "AWS_VARIABLES",
@@ -38,6 +39,8 @@ AWS_VARIABLES: Mapping[str, str] = {
 
 _WHERE = "environment"
 
+_T = TypeVar("_T")
+
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read settings from a function's environment; an empty variable is none.
@@ -48,7 +51,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     document = _document(environ.get(CONFIG, ""))
     if environ.get(THRESHOLD):
-        _check(THRESHOLD, TABLES["alerts"]["below"], environ[THRESHOLD])
+        _check(THRESHOLD, TABLES["alerts"]["below"].read, environ[THRESHOLD])
         _set_threshold(document, environ[THRESHOLD])
     return with_names(parse_document(document, CONFIG), environ)
 
@@ -60,15 +63,14 @@ def with_names(settings: Settings, environ: Mapping[str, str]) -> Settings:
         ConfigError: A name that cannot be used.
     """
     names = {
-        key: _check(variable, TABLES["aws"][key], environ[variable])
+        key: _check(variable, TABLES["aws"][key].read, environ[variable])
         for variable, key in AWS_VARIABLES.items()
         if environ.get(variable)
     }
     source = settings.source
     if environ.get(SYMBOLS):
-        found = [symbol.strip() for symbol in environ[SYMBOLS].split(",")]
-        symbols = _check(SYMBOLS, TABLES["source"]["symbols"], found)
-        source = replace(source, symbols=symbols)
+        wanted = _check(SYMBOLS, _symbols, environ[SYMBOLS])
+        source = replace(source, symbols=wanted)
     return replace(settings, aws=replace(settings.aws, **names), source=source)
 
 
@@ -84,9 +86,18 @@ def _document(text: str) -> dict[str, Any]:
         ) from e
 
 
-def _check(variable: str, key: Key, found: str | list[str]) -> Any:  # noqa: ANN401 (the key's)
+def _symbols(text: str) -> tuple[str, ...]:
     try:
-        return key.read(found)
+        return symbols([name.strip() for name in text.split(",")])
+    except ValueError as e:
+        raise ValueError(
+            'different symbols with commas between, such as "BTC-USD,ETH-USD"'
+        ) from e
+
+
+def _check(variable: str, read: Callable[[str], _T], found: str) -> _T:
+    try:
+        return read(found)
     except ValueError as e:
         raise InvalidValueError(
             variable, "", _WHERE, found=found, expected=str(e)
