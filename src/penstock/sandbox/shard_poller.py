@@ -34,7 +34,7 @@ from penstock.sandbox.shards import ShardReader
 __all__ = ["ShardPoller", "Tally"]
 
 # Lambda looks at each shard once a second; what waits here is a person or a test.
-_READ_EVERY_S = 0.1
+_READ_EVERY_S = 0.2
 _MOST_READ = 10_000  # of one GetRecords
 _AFTER_ERROR_S = 1.0
 
