@@ -231,7 +231,7 @@ class Connection:
             line.abort()
             raise DeadError("silence", f"no message for {silent_s:.1f} s")
         counts.state = "stale" if silent_s > self._endpoint.silence_s / 2 else "live"
-        if counts.refused:
+        if counts.refused or counts.unchecked:
             self._pardon_s = min(self._pardon_s, now_s + self._timing.refused_s)
         if now_s >= self._pardon_s:
             pardoned = self._pardon()
