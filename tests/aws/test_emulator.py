@@ -9,7 +9,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from urllib.request import urlopen
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from penstock.errors import BusyError, ConfigError, UnavailableError
 from penstock.sandbox.clients import make_clients
@@ -61,6 +63,23 @@ def test_what_it_keeps_survives_a_stop(emulator_python, folder):
     assert again.port == first.port
     listed = make_clients(again.endpoint)("kinesis").list_streams()
     assert listed["StreamNames"] == ["kept"]
+
+
+def test_it_enforces_policies_if_it_is_to(emulator_python, folder):
+    started = start(emulator_python, folder, is_tied=True, settings={"AUTH": "true"})
+    client = make_clients(started.endpoint)
+    client("iam").create_user(UserName="nobody")
+    key = client("iam").create_access_key(UserName="nobody")["AccessKey"]
+    kinesis = boto3.client(
+        "kinesis",
+        endpoint_url=started.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    with pytest.raises(ClientError, match=r"not authorized .* kinesis:ListStreams"):
+        kinesis.list_streams()
+    assert client("kinesis").list_streams()["StreamNames"] == []
 
 
 def test_one_that_was_killed_is_recognised_and_in_nobodys_way(emulator_python, folder):

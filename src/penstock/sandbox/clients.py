@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from penstock.sandbox.emulator import client_variables
+from penstock.sandbox.emulator import ACCOUNT, client_variables
 
 __all__ = ["Clients", "make_clients"]
 
@@ -25,12 +25,12 @@ _CONFIG = Config(
 )
 
 
-def make_clients(endpoint: str, *, key: str = "sandbox") -> Clients:
+def make_clients(endpoint: str, *, key: str = ACCOUNT) -> Clients:
     """Return a maker of clients that speak to `endpoint` and nobody else.
 
     Args:
         endpoint: The emulator's.
-        key: 12 digits are an account of their own.
+        key: 12 digits are the root user of that account.
     """
     variables = client_variables(endpoint, key=key)
     session = boto3.Session(

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 ACCOUNT = "000000000000"
-"""The account that everything belongs to, as with any key that is not 12 digits."""
+"""The account that everything belongs to, unless a client's key names another."""
 
 REGION = "us-east-1"
 
@@ -69,12 +69,12 @@ class Emulator(Struct, frozen=True, kw_only=True):
         return f"http://{_HOST}:{self.port}"
 
 
-def client_variables(endpoint: str, *, key: str = "sandbox") -> dict[str, str]:
+def client_variables(endpoint: str, *, key: str = ACCOUNT) -> dict[str, str]:
     """Return the environment variables with which AWS's tools use an emulator.
 
     Args:
         endpoint: The emulator's.
-        key: It takes any; 12 digits are an account of their own, apart from others.
+        key: 12 digits are the root user of that account, which is apart from others.
     """
     return {
         "AWS_ENDPOINT_URL": endpoint,
