@@ -173,7 +173,7 @@ def test_a_recording_shows_on_a_terminal_how_far_it_is(tmp_path):
         config = config_for(tmp_path, coinbase=server)
         command = ["record", tmp_path / "f.gz", "--config", config, "--duration", "3s"]
         screen = draw(list(map(str, command)), 120)
-    assert re.search(r"1\d\d frames, 100 trades; \S+f\.gz: 0\.0 MB", screen)
+    assert re.search(r"\d{3} frames, 100 trades; \S+f\.gz: 0\.0 MB", screen)
     assert f"penstock replay {tmp_path}/f.gz" in screen
 
 
