@@ -82,14 +82,21 @@ def test_it_enforces_policies_if_it_is_to(emulator_python, folder):
     assert client("kinesis").list_streams()["StreamNames"] == []
 
 
-def test_one_that_was_killed_is_recognised_and_in_nobodys_way(emulator_python, folder):
-    killed = start(emulator_python, folder)
+def test_one_that_was_killed_has_what_the_last_stop_left(emulator_python, folder):
+    first = start(emulator_python, folder, keeps=True)
+    make_clients(first.endpoint)("kinesis").create_stream(StreamName="a", ShardCount=1)
+    stop(folder)
+    killed = start(emulator_python, folder, keeps=True)
+    make_clients(killed.endpoint)("kinesis").create_stream(StreamName="b", ShardCount=1)
     os.kill(killed.pid, signal.SIGKILL)
     _wait_until_gone(folder)
     assert ended_badly(folder)
-    again = start(emulator_python, folder)
+
+    again = start(emulator_python, folder, keeps=True)
     assert find(folder) == again
     assert not ended_badly(folder)
+    listed = make_clients(again.endpoint)("kinesis").list_streams()
+    assert listed["StreamNames"] == ["a"]
 
 
 def test_one_that_is_tied_ends_with_the_process_that_started_it(

@@ -112,6 +112,8 @@ def start(
     """
     folder = folder.absolute()
     with _hold(folder) as lock:
+        # Or, until it says so anew, another's process id would stand for it.
+        (folder / _ABOUT).unlink(missing_ok=True)
         port = port or _free_port()
         _need_free(port)
         rmtree(folder / "tmp", ignore_errors=True)
@@ -146,7 +148,7 @@ def find(folder: Path) -> Emulator | None:
 def ended_badly(folder: Path) -> bool:
     """Tell whether the last emulator on `folder` ended without `stop`.
 
-    What it held in memory, which is all but objects in S3, is lost.
+    What has come since it was started, but for objects in S3, is lost.
     """
     return not is_held(folder / _LOCK) and (folder / _ABOUT).exists()
 
@@ -160,8 +162,7 @@ def stop(folder: Path, *, patience_s: float = _STOP_S) -> bool:
     folder = folder.absolute()
     emulator = find(folder)
     by_itself = not emulator or end(emulator.pid, folder / _LOCK, patience_s=patience_s)
-    with suppress(FileNotFoundError):
-        (folder / _ABOUT).unlink()
+    (folder / _ABOUT).unlink(missing_ok=True)
     return by_itself
 
 

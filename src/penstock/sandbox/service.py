@@ -77,6 +77,8 @@ def serve(
     except BusyError as e:
         raise BusyError(f"another process serves the mappings on {folder}.") from e
     with hold:
+        # Or, until the first look, another's process id would stand for it.
+        (folder / _ABOUT).unlink(missing_ok=True)
         with Poller(make_clients(emulator.endpoint), folder, clock_us) as poller:
             poller.run(stopping, look)
         (folder / _ABOUT).unlink()

@@ -220,8 +220,8 @@ def _as_json(folder: Path) -> dict[str, object]:
 def _start_emulator(folder: Path, port: int) -> Emulator:
     if emulators.ended_badly(folder):
         complain(
-            "the last emulator did not end by itself: what it held is lost, but for "
-            "objects in S3"
+            "the last emulator did not end by itself: what came since it was started "
+            "is lost, but for objects in S3"
         )
     python = python_of(environment_path(os.environ))
     return emulators.start(python, folder, port=port, keeps=True)
