@@ -1,19 +1,23 @@
 """Clients of AWS's services: made once each, when they are first needed.
 
 botocore's, not boto3's, which only adds to the time that a cold function takes to
-start.  What they retry by themselves is what no caller here wants to see: a connection
-that broke, a 5xx, a throttled call.
+start; and in functions, DynamoDB's is `direct`.  What they retry by themselves is what
+no caller here wants to see: a connection that broke, a 5xx, a throttled call.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import botocore.session
-from botocore.config import Config
+from botocore.httpsession import URLLib3Session
 
+from penstock.aws.direct import DirectDynamo, can_be_direct
 from penstock.aws.errors import translated
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 __all__ = ["Clients", "at_once"]
 
@@ -34,7 +38,7 @@ class Clients:
         self._region, self._endpoint = region, endpoint
         self._made: dict[str, Any] = {}
         self._making = Lock()
-        self._session: botocore.session.Session | None = None
+        self._session: Session | None = None
 
     def __call__(self, service: str) -> Any:  # noqa: ANN401 (botocore has no types)
         """Return the client of `service`, such as "kinesis".
@@ -50,6 +54,12 @@ class Clients:
         return client
 
     def _make(self, service: str) -> Any:  # noqa: ANN401
+        if service == "dynamodb" and can_be_direct(os.environ):
+            return self._make_direct()
+        # Half of a cold start: not before it is needed.
+        import botocore.session  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+
         if self._session is None:
             self._session = botocore.session.get_session()
         with translated(f"client of {service}"):
@@ -66,6 +76,18 @@ class Clients:
                     s3={"addressing_style": "path"} if self._endpoint else {},
                 ),
             )
+
+    def _make_direct(self) -> DirectDynamo:
+        environ = os.environ
+        return DirectDynamo(
+            region=self._region or environ.get("AWS_REGION", ""),
+            endpoint=self._endpoint or environ.get("AWS_ENDPOINT_URL", ""),
+            environ=environ,
+            session=URLLib3Session(
+                timeout=(_CONNECT_S, _READ_S), max_pool_connections=_THREADS
+            ),
+            attempts=ATTEMPTS,
+        )
 
 
 def at_once(function: Callable[[_In], _Out], values: Iterable[_In]) -> list[_Out]:
