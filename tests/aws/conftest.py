@@ -15,8 +15,6 @@ from penstock.sandbox.emulator import Emulator, client_variables, start, stop
 from penstock.sandbox.environment import VARIABLE, environment_path, python_of
 from tests.aws.pipeline import make_zips
 
-pytest.register_assert_rewrite("tests.aws.told")
-
 _MADE_BY_MAKE = Path(__file__).parents[2] / ".venv-sandbox"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from penstock.sandbox.events import kinesis_event
 from tests.aws.resources import deploy
+from tests.aws.told import wait_until
 
 __all__ = ["Pipeline", "make_zips"]
 
@@ -51,6 +52,7 @@ class Pipeline:
 
     Attributes:
         made: The resources.
+        arns: By the placeholders of infra/policies.
     """
 
     def __init__(self, client, endpoint, zips, *, config, shards=2, seen_at=None):
@@ -58,10 +60,16 @@ class Pipeline:
         self.client, self._zips = client, zips
         self.made = deploy(client, endpoint, shards=shards)
         settings = self.made.settings
-        self._arns = _arns(client, settings)
-        self._environment = {
+        self.arns = _arns(client, settings)
+        self.environment = {
             "PENSTOCK_CONFIG": json.dumps(
-                config | {"aws": {"endpoint": seen_at or endpoint}}
+                config
+                | {
+                    "aws": {
+                        "endpoint": seen_at or endpoint,
+                        "environment": settings.environment,
+                    }
+                }
             ),
             "STREAM_NAME": settings.stream,
             "BUCKET_NAME": settings.bucket,
@@ -77,7 +85,7 @@ class Pipeline:
     def add_function(self, function, *, timeout_s=20, **variables):
         """Deploy a function with its own role."""
         name = self.name(function)
-        arns = self._arns | {"log_group": f"{_LOG_GROUPS}/aws/lambda/{name}"}
+        arns = self.arns | {"log_group": f"{_LOG_GROUPS}/aws/lambda/{name}"}
         role = self.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=_trust("lambda")
         )["Role"]["Arn"]
@@ -92,19 +100,25 @@ class Pipeline:
             Code={"ZipFile": (self._zips / f"{function}.zip").read_bytes()},
             Timeout=timeout_s,
             MemorySize=256,
-            Environment={"Variables": self._environment | variables},
+            Environment={"Variables": self.environment | variables},
         )
         return name
 
-    def map(self, function, stream_arn=None, **settings):
-        """Feed a function from the stream, failures to the bucket."""
+    def map(self, function):
+        """Feed a function from the stream; wait until our poller has the mapping."""
         bucket_arn = f"arn:aws:s3:::{self.made.settings.bucket}"
-        self.client("lambda").create_event_source_mapping(
-            EventSourceArn=stream_arn or self._arns["stream"],
+        client = self.client("lambda")
+        uuid = client.create_event_source_mapping(
+            EventSourceArn=self.arns["stream"],
             FunctionName=self.name(function),
             DestinationConfig={"OnFailure": {"Destination": bucket_arn}},
-            **{**MAPPING, **settings},
-        )
+            **MAPPING,
+        )["UUID"]
+
+        def is_ours():
+            return client.get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
+
+        wait_until(is_ours)
 
     def invoke(self, function, event):
         """Call a function, and return its answer, or None if it failed."""
@@ -117,7 +131,7 @@ class Pipeline:
     def deliver(self, records):
         """Call the consumer with a batch, and return whether all of it was done."""
         event = kinesis_event(
-            records, stream_arn=self._arns["stream"], role_arn="arn:aws:iam::0:role/r"
+            records, stream_arn=self.arns["stream"], role_arn="arn:aws:iam::0:role/r"
         )
         return self.invoke("consumer", event) == {"batchItemFailures": []}
 
@@ -134,7 +148,7 @@ def _arns(client, settings):
         "history_table": table(settings.history_table),
         "state_table": table(settings.state_table),
         "positions_table": table(settings.positions_table),
-        "lookup_tables": table(f"crypto-lookup-users-{settings.environment}"),
+        "lookup_tables": table(settings.lookup_table("users")),
         "events_stream": stream["StreamDescriptionSummary"]["StreamARN"],
         "key": f"arn:aws:kms:us-east-1:{_ACCOUNT}:key/none",
     }

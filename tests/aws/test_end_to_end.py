@@ -37,8 +37,8 @@ def test_the_deployed_pipeline_leaves_what_the_embedded_one_does(
     expected = embedded(tmp_path / "embedded", trades)
     assert len(expected["alerts"]) > 3
     assert len(expected["completed"]) > 3
-    pipeline.map("consumer")
     with polling(aws, tmp_path / "poller"):
+        pipeline.map("consumer")
         produce(pipeline, trades)
         wait_for(pipeline, expected)
     assert deployed(pipeline, pipeline.made.received()) == expected
@@ -138,8 +138,8 @@ def test_recorded_markets_leave_the_same_in_both(pipeline, aws, tmp_path, name):
     trades = recorded(name)[:6_000]
     expected = embedded(tmp_path / "embedded", trades)
     assert sum(s.trades for s in expected["states"].values()) > 100
-    pipeline.map("consumer")
     with polling(aws, tmp_path / "poller"):
+        pipeline.map("consumer")
         produce(pipeline, trades)
         wait_for(pipeline, expected)
     assert deployed(pipeline, pipeline.made.received()) == expected
