@@ -15,19 +15,19 @@ from tests.aws.told import wait_until
 
 __all__ = ["Pipeline", "make_zips"]
 
-_POLICIES = Path(__file__).parents[2] / "infra" / "policies"
+_INFRA = Path(__file__).parents[2] / "infra"
 _ACCOUNT = "000000000000"
 _LOG_GROUPS = f"arn:aws:logs:us-east-1:{_ACCOUNT}:log-group:"
 
-# As infra/facts.json has them, but for the retries, which tests wait for.
+_FACTS = json.loads((_INFRA / "facts.json").read_text())["consumer"]
 MAPPING = {
-    "BatchSize": 500,
-    "MaximumBatchingWindowInSeconds": 0,
+    "BatchSize": _FACTS["batch_size"],
+    "MaximumBatchingWindowInSeconds": _FACTS["window_s"],
     "StartingPosition": "TRIM_HORIZON",
-    "MaximumRetryAttempts": 5,
-    "MaximumRecordAgeInSeconds": 21600,
+    "MaximumRetryAttempts": _FACTS["retries"],
+    "MaximumRecordAgeInSeconds": _FACTS["record_age_s"],
     "BisectBatchOnFunctionError": True,
-    "ParallelizationFactor": 4,
+    "ParallelizationFactor": _FACTS["parallelization_factor"],
     "FunctionResponseTypes": ["ReportBatchItemFailures"],
 }
 
@@ -128,12 +128,12 @@ class Pipeline:
         payload = json.loads(answer["Payload"].read())
         return None if "FunctionError" in answer else payload
 
-    def deliver(self, records):
-        """Call the consumer with a batch, and return whether all of it was done."""
+    def deliver(self, records, *, function="consumer"):
+        """Call a function with a batch, and return whether all of it was done."""
         event = kinesis_event(
             records, stream_arn=self.arns["stream"], role_arn="arn:aws:iam::0:role/r"
         )
-        return self.invoke("consumer", event) == {"batchItemFailures": []}
+        return self.invoke(function, event) == {"batchItemFailures": []}
 
 
 def _arns(client, settings):
@@ -155,7 +155,7 @@ def _arns(client, settings):
 
 
 def _policy(function, arns):
-    text = (_POLICIES / f"{function}.json").read_text()
+    text = (_INFRA / "policies" / f"{function}.json").read_text()
     for name, arn in arns.items():
         text = text.replace(f"${{{name}}}", arn)
     assert "${" not in text

@@ -155,8 +155,8 @@ class DataConsumerStack(Stack):
         stream: kinesis.IStream,
         bucket: s3.IBucket,
     ) -> None:
-        # Retries, record age, bisecting and partial answers only make sense together:
-        # the default of each is to retry one bad record until it has expired.
+        # A line that is no trade never fails a batch, so what fails is a store that is
+        # away: the consumer comes back until it answers, or a decision would be lost.
         facts = FACTS["consumer" if id_ == "ConsumerSource" else "enrichment"]
         source = lambda_.CfnEventSourceMapping(
             self,

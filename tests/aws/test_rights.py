@@ -1,0 +1,105 @@
+"""Each function has the rights that it uses, on what it uses them, and no others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from penstock.bootstrap import aws_ports, aws_stream
+from penstock.ports import Record
+from tests.aws.both import CONFIG, produce, settings_of
+from tests.aws.pipeline import Pipeline
+from tests.aws.proxy import Proxy, as_allowed
+from tests.aws.resources import make_table
+from tests.embedded import market
+
+POLICIES = Path(__file__).parents[2] / "infra" / "policies"
+
+# What Lambda does in a function's name, and the function itself does not: it reads the
+# stream, keeps the batches that failed for good, and writes the log.
+FOR_LAMBDA = ("kinesis:Describe", "kinesis:Get", "kinesis:List", "logs:", "kms:")
+FAILED_BATCHES = {("s3:PutObject", "aws/lambda/*"), ("s3:ListBucket", "")}
+
+ARRIVAL_US = 1_700_000_000_000_000
+USERS = [{"table": "users", "key": "user_id", "into": "user"}]
+
+
+@pytest.fixture
+def proxy(emulator):
+    with Proxy(emulator.endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+def pipeline(aws, emulator, zips, proxy):
+    config = CONFIG | {"lookups": USERS}
+    made = Pipeline(
+        aws, emulator.endpoint, zips, config=config, shards=1, seen_at=proxy.endpoint
+    )
+    make_table(aws, made.made.settings.lookup_table("users"), "user_id")
+    return made
+
+
+def allowed(pipeline, function):
+    """What a function's policy allows it, without what is there for Lambda."""
+    bucket = pipeline.arns["bucket"]
+    document = json.loads((POLICIES / f"{function}.json").read_text())
+    for statement in document["Statement"]:
+        for resource in statement["Resource"]:
+            name, _, rest = resource.removeprefix("${").partition("}")
+            for action in statement["Action"]:
+                arn = pipeline.arns.get(name, name) + rest
+                place = arn.removeprefix(bucket).lstrip("/")
+                if action.startswith(FOR_LAMBDA) or (action, place) in FAILED_BATCHES:
+                    continue
+                yield action, arn
+
+
+def used(pipeline, proxy):
+    bucket = pipeline.arns["bucket"]
+    folders = ("completed-trades", "dead-letter", "enriched-data")
+    return as_allowed(proxy.calls, [f"{bucket}/{folder}" for folder in folders])
+
+
+def records_of(pipeline):
+    stream = aws_stream(settings_of(pipeline))
+    (shard,) = stream.shards()
+    return stream.read(shard, after=0, limit=10_000)
+
+
+def garbage(number, data=b"no trade\n"):
+    return Record("shardId-000000000000", number, "no ticker", data, ARRIVAL_US)
+
+
+def test_the_consumer_uses_all_its_rights_and_no_other(pipeline, proxy):
+    pipeline.add_function("consumer")
+    produce(pipeline, market(4_000), size=100)
+    records = records_of(pipeline)
+    for start in range(0, len(records), 8):
+        assert pipeline.deliver(records[start : start + 8])
+    for _ in range(2):  # the letter is known the second time, and is looked at
+        assert pipeline.deliver([garbage(records[-1].sequence_number + 1)])
+    assert used(pipeline, proxy) == set(allowed(pipeline, "consumer"))
+
+
+def test_the_sweeper_uses_all_its_rights_and_no_other(pipeline, proxy):
+    # A topic that is not there leaves the alerts in their outboxes.
+    topic_arn = pipeline.arns["topic"]
+    pipeline.add_function("consumer", SNS_TOPIC_ARN=f"{topic_arn}-away")
+    pipeline.add_function("sweeper")
+    produce(pipeline, market(4_000), size=100)
+    assert not pipeline.deliver(records_of(pipeline))
+    waiting = aws_ports(settings_of(pipeline)).states.undelivered()
+    assert waiting
+    proxy.calls.clear()
+    assert pipeline.invoke("sweeper", {})
+    assert aws_ports(settings_of(pipeline)).states.undelivered() == []
+    assert used(pipeline, proxy) == set(allowed(pipeline, "sweeper"))
+
+
+def test_the_enrichment_uses_all_its_rights_and_no_other(pipeline, proxy):
+    pipeline.add_function("enrichment")
+    click = garbage(1, data=b'{"event_type": "click", "user_id": "u1"}\nno object\n')
+    for _ in range(2):
+        assert pipeline.deliver([click], function="enrichment")
+    assert used(pipeline, proxy) == set(allowed(pipeline, "enrichment"))
