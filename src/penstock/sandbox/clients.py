@@ -1,11 +1,14 @@
 """boto3's clients of an emulator, with what the user has set up for AWS left out."""
 
+import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 from penstock.sandbox.emulator import ACCOUNT, client_variables
 
@@ -24,6 +27,14 @@ _CONFIG = Config(
     s3={"addressing_style": "path"},
 )
 
+# No profile from the environment, which may not exist, and nobody's files: what
+# botocore reads each from, in its order of key, variable, default and conversion.
+_NOBODYS = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
 
 def make_clients(endpoint: str, *, key: str = ACCOUNT) -> Clients:
     """Return a maker of clients that speak to `endpoint` and nobody else.
@@ -34,10 +45,19 @@ def make_clients(endpoint: str, *, key: str = ACCOUNT) -> Clients:
     """
     variables = client_variables(endpoint, key=key)
     session = boto3.Session(
+        botocore_session=Session(session_vars=_NOBODYS),
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         region_name=variables["AWS_REGION"],
     )
-    return cache(
-        lambda service: session.client(service, endpoint_url=endpoint, config=_CONFIG)
-    )
+    making = threading.Lock()  # a client is any thread's, a session is one's
+
+    @cache
+    def make(service: str) -> Any:  # noqa: ANN401 (boto3 has no types)
+        return session.client(service, endpoint_url=endpoint, config=_CONFIG)
+
+    def client(service: str) -> Any:  # noqa: ANN401 (as above)
+        with making:
+            return make(service)
+
+    return client
