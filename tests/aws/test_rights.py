@@ -7,7 +7,9 @@ import pytest
 
 from penstock.bootstrap import aws_ports, aws_stream
 from penstock.ports import Record
-from tests.aws.both import CONFIG, produce, settings_of
+from penstock.sandbox.clients import make_clients
+from penstock.sandbox.emulator import client_variables, start, stop
+from tests.aws.both import CONFIG, deployed, embedded, produce, settings_of
 from tests.aws.pipeline import Pipeline
 from tests.aws.proxy import Proxy, as_allowed
 from tests.aws.resources import make_table
@@ -75,8 +77,8 @@ def test_the_consumer_uses_all_its_rights_and_no_other(pipeline, proxy):
     pipeline.add_function("consumer")
     produce(pipeline, market(4_000), size=100)
     records = records_of(pipeline)
-    for start in range(0, len(records), 8):
-        assert pipeline.deliver(records[start : start + 8])
+    for n in range(0, len(records), 8):
+        assert pipeline.deliver(records[n : n + 8])
     for _ in range(2):  # the letter is known the second time, and is looked at
         assert pipeline.deliver([garbage(records[-1].sequence_number + 1)])
     assert used(pipeline, proxy) == set(allowed(pipeline, "consumer"))
@@ -103,3 +105,49 @@ def test_the_enrichment_uses_all_its_rights_and_no_other(pipeline, proxy):
     for _ in range(2):
         assert pipeline.deliver([click], function="enrichment")
     assert used(pipeline, proxy) == set(allowed(pipeline, "enrichment"))
+
+
+@pytest.fixture(scope="module")
+def enforcing(emulator_python, tmp_path_factory):
+    """An emulator that asks for each call whether the caller may."""
+    folder = tmp_path_factory.mktemp("enforcing")
+    yield start(emulator_python, folder, is_tied=True, settings={"AUTH": "true"})
+    stop(folder)
+
+
+@pytest.fixture
+def enforced(enforcing, zips, monkeypatch):
+    # A key that is the account's number is its root.
+    variables = client_variables(enforcing.endpoint, key="000000000000")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    client = make_clients(enforcing.endpoint, key="000000000000")
+    made = Pipeline(client, enforcing.endpoint, zips, config=CONFIG, shards=1)
+    made.add_function("consumer")
+    return made
+
+
+def test_with_its_policy_enforced_the_pipeline_leaves_what_one_machine_does(
+    enforced, tmp_path
+):
+    trades = market(4_000)
+    expected = embedded(tmp_path, trades)
+    produce(enforced, trades, size=200)
+    records = records_of(enforced)
+    for n in range(0, len(records), 5):
+        assert enforced.deliver(records[n : n + 5])
+    assert deployed(enforced, enforced.made.received()) == expected
+
+
+# MovePositions is left out: the emulator asks for no rights within a transaction.
+OWN = ["LoadAndCommitStates", "WriteHistory", "PutCompletedTrades"]
+OWN += ["PublishAlerts", "KeepDeadLetters"]
+
+
+@pytest.mark.parametrize("statement", OWN)
+def test_with_a_statement_taken_away_it_fails(enforced, statement):
+    produce(enforced, market(4_000), size=200)
+    records = records_of(enforced)
+    last = records[-1].sequence_number
+    enforced.take_away("consumer", statement)
+    assert not enforced.deliver([*records, garbage(last + 1)])
