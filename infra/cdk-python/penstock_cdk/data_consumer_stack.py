@@ -96,15 +96,18 @@ class DataConsumerStack(Stack):
         return arns
 
     def _variables(self, stream: kinesis.IStream, bucket: s3.IBucket) -> dict[str, str]:
-        return {
+        variables = {
             "STREAM_NAME": stream.stream_name,
             "BUCKET_NAME": bucket.bucket_name,
             "SNS_TOPIC_ARN": self.topic.topic_arn,
             "DYNAMO_TABLE_NAME": self.tables.history.table_name,
             "STATE_TABLE_NAME": self.tables.state.table_name,
             "POSITIONS_TABLE_NAME": self.tables.positions.table_name,
-            "PRICE_THRESHOLD": f"{self._settings.price_threshold:.15g}",
         }
+        # It is the price of one alert: settings that have one say it themselves.
+        if not self._settings.has_threshold:
+            variables["PRICE_THRESHOLD"] = f"{self._settings.price_threshold:.15g}"
+        return variables
 
     def _consumer(
         self, stream: kinesis.IStream, bucket: s3.IBucket

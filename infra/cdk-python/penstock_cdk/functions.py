@@ -52,7 +52,7 @@ def function(
         code=_code(name, settings),
         memory_size=settings.memory_mb,
         timeout=Duration.seconds(timeout_s),
-        environment=environment,
+        environment={"PENSTOCK_CONFIG": settings.penstock_config, **environment},
         log_group=group,
         role=role(
             scope, f"{name}-role", full_name, "lambda", policy(name, arns), vpc=vpc

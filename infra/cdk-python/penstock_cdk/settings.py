@@ -4,9 +4,12 @@ Each has its default in infra/facts.json.  `cdk synth -c streamShardCount=4`, or
 key `context` of cdk.json, sets one.
 """
 
+import json
 import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import App
@@ -15,6 +18,7 @@ from penstock_cdk.facts import FACTS
 
 __all__ = ["Settings", "SettingsError", "read_settings"]
 
+_MAX_CONFIG = 3_000  # bytes
 _PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -46,6 +50,7 @@ class Settings:
         reserve_concurrency: Whether the consumer gets as many as it can need.
         price_threshold: Price below which an alert fires, in the quote currency.
         email: Who gets the alerts and the alarms, or "".
+        config: What the user's penstock.toml says, by table and key.
         code_dir: Folder of the functions' zips.
         owner: Value of the tag `owner`.
     """
@@ -72,12 +77,28 @@ class Settings:
     reserve_concurrency: bool
     price_threshold: float
     email: str
+    config: dict[str, Any]
     code_dir: str
     owner: str
 
     def named(self, key: str) -> str:
         """Return the name of resource `key` of infra/facts.json in this environment."""
         return f"{FACTS['names'][key]}-{self.environment}"
+
+    @property
+    def penstock_config(self) -> str:
+        """The functions' PENSTOCK_CONFIG: `config`, and what tables' names end in."""
+        # Where the functions are, they know themselves.
+        left_out = ("endpoint", "region")
+        aws = {k: v for k, v in self.config.get("aws", {}).items() if k not in left_out}
+        aws["environment"] = self.environment
+        document = {**self.config, "aws": aws}
+        return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether an alert of `config` has a price of its own."""
+        return any("below" in alert for alert in self.config.get("alerts", []))
 
     @property
     def consumers(self) -> int:
@@ -122,6 +143,7 @@ def read_settings(app: App, *, account: str, region: str) -> Settings:
             "priceThreshold", FACTS["alerts"]["price_threshold"], _price
         ),
         email=of("email", "", _email),
+        config=of("config", {}, _config),
         code_dir=of("codeDir", "", str),
         owner=of("owner", FACTS["tags"]["owner"], str),
     )
@@ -141,8 +163,13 @@ class _Context:
             return read(str(found))
         except ValueError as e:
             raise SettingsError(
-                f"{name} = {found}: {e}. Write for instance: -c {name}={_word(default)}"
+                f"{name} = {found}: {e}. Write for instance:"
+                f" -c {name}={_example(name, default)}"
             ) from e
+
+
+def _example(name: str, default: object) -> str:
+    return "penstock.toml" if name == "config" else _word(default)
 
 
 def _word(value: object) -> str:
@@ -188,6 +215,23 @@ def _email(text: str) -> str:
     if text and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text):
         raise ValueError("expected an e-mail address")
     return text
+
+
+def _config(text: str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(Path(text).read_text(encoding="utf-8"))
+        # Lambda's limit is 4 kB for all variables of a function, in JSON's letters.
+        size = len(json.dumps(document, separators=(",", ":")))
+    except OSError as e:
+        raise ValueError(f"cannot be read ({e.strerror}); expected a file") from e
+    except (tomllib.TOMLDecodeError, TypeError) as e:
+        raise ValueError(f"{e}; expected settings as in penstock.toml") from e
+    if size > _MAX_CONFIG:
+        raise ValueError(
+            f"{size:,} bytes of settings; expected at most {_MAX_CONFIG:,}, for Lambda"
+            " takes 4 kB of variables"
+        )
+    return document
 
 
 def _stream_mode(text: str) -> str:
