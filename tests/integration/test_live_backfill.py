@@ -95,35 +95,57 @@ class TestFaults:
 class TestLargeGaps:
     @pytest.mark.parametrize("kind", ["coinbase", "binance", "kraken"])
     def test_thousands_come_in_pages(self, kind):
-        trades = made_trades(kind, 3000, symbols=symbols_of(kind)[:1])
-        received, status, _ = play(kind, Reset(at=AT, missed=2500), trades=trades)
+        trades = made_trades(kind, 8000, symbols=symbols_of(kind)[:1])
+        received, status, _ = play(kind, Reset(at=AT, missed=7500), trades=trades)
         check(received, trades)
         assert received.missing == 0
-        assert received.backfilled > 2000
-        assert 3 <= status.requests <= 4
+        assert received.backfilled > 7000
+        assert 8 <= status.requests <= 10
 
-    @pytest.mark.parametrize("kind", ["coinbase", "binance", "kraken"])
-    def test_of_more_than_is_asked_for_the_oldest_are_marked(self, kind):
+    def test_what_futures_do_not_have_any_more_is_marked_exactly(self):
+        kind = "binance-usdm"
         trades = made_trades(kind, 3000, symbols=symbols_of(kind)[:1])
-        timing = replace(QUICK, max_backfill=1000, max_held=2000, patience_s=1.0)
-        received, _, _ = play(
-            kind, Reset(at=AT, missed=2500), trades=trades, timing=timing
-        )
+        timing = replace(QUICK, patience_s=0.5)
+        faults = [Reset(at=AT, missed=2500)]
+        received, _, _ = play(kind, *faults, trades=trades, timing=timing)
         check(received, trades)
-        # Kraken is asked by time, which can only be estimated.
-        assert received.backfilled == 1000 or kind == "kraken"
-        assert 800 < received.backfilled <= 1000
-        assert sum(1 for trade in received.trades if trade.gap) <= 2
+        assert sum(1 for trade in received.trades if trade.gap) == 1
+        assert 1500 <= received.missing < 2500
+        assert received.backfilled > 0
+
+
+class TestFutures:
+    """Whose ids count by one, but for those that are spent on no trade."""
+
+    @pytest.mark.parametrize("missed", [0, 30])
+    def test_a_venue_that_cannot_be_asked_leaves_a_gap_that_is_marked(self, missed):
+        timing = replace(QUICK, patience_s=0.3)
+        faults = [Reset(at=AT, missed=missed), Drop(at=AT + 100, messages=3)]
+        nothing = Status(times=10**6, status=503)
+        received, _, venue = play("binance-usdm", *faults, nothing, timing=timing)
+        lost = sum(len(visit.dropped) for visit in venue.visits)
+        assert lost == 3
+        assert received.backfilled == 0
+        assert missed <= received.missing - lost <= missed + 1
+
+    def test_a_connection_that_is_lost_while_it_is_asked_costs_nothing(self):
+        faults = [Reset(at=AT, missed=30), Hang(), Reset(at=AT + 60, missed=30)]
+        timing = replace(QUICK, request_s=0.3)
+        received, _, _ = play("binance-usdm", *faults, timing=timing)
+        assert received.missing == 0
+        assert received.backfilled >= 60
 
 
 class TestRestart:
-    @pytest.mark.parametrize("kind", ["coinbase", "binance", "binance-usdm"])
+    @pytest.mark.parametrize("kind", ["coinbase", "binance", "binance-usdm", "kraken"])
     def test_what_was_missed_between_two_runs_is_fetched(self, kind):
-        trades = made_trades(kind, COUNT, symbols=symbols_of(kind)[:1])
+        # 250 trades in eight hours, of which Kraken repeats the newest fifty.
+        trades = made_trades(kind, COUNT, symbols=symbols_of(kind)[:1], rate_per_s=0.01)
         marks = {trades[0].ticker: trades[149].seq}
-        received, _, _ = play(kind, trades=trades, happened=200, marks=marks)
+        received, status, _ = play(kind, trades=trades, happened=250, marks=marks)
         assert [t.seq for t in received.trades] == [t.seq for t in trades[150:]]
-        assert 49 <= received.backfilled <= 50
+        assert received.backfilled == {"kraken": 50, "coinbase": 99}.get(kind, 100)
+        assert status.requests <= 3
 
     def test_what_the_stream_has_is_not_given_again(self):
         trades = made_trades("kraken", COUNT)

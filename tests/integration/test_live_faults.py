@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from penstock.errors import UnavailableError
 from tests.live import (
     QUICK,
-    check,
     live,
     play,
     receive,
@@ -270,6 +269,11 @@ class TestRenewal:
         assert connection.connects > 1
 
 
+def made(trade, received):
+    """Return a trade as it is received, if it was the last one."""
+    return replace(trade, received_us=received.trades[-1].received_us)
+
+
 def renew(kind, trades, *faults, server, **ends):
     """Feed a market with a pace of its own to its end."""
     with VenueServer(kind, trades, faults=faults, **server) as venue:
@@ -286,15 +290,48 @@ def check_order(received, trades):
         assert ids == [trade.seq for trade in trades if trade.symbol == symbol]
 
 
-class TestIdsThatDoNotCount:
+class TestFutures:
     def test_after_a_lost_connection_what_the_venue_has_is_fetched_first(self):
-        kind = "binance-usdm"
-        trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
-        with VenueServer(kind, trades, faults=[Reset(at=AT, missed=30)]) as venue:
-            source = live(kind, venue)
-            received = receive(source, lambda r: len(r.trades) >= COUNT)
-        check(received, trades)
+        received, _, _ = play("binance-usdm", Reset(at=AT, missed=30))
         assert received.backfilled == 30
+
+    def test_an_id_that_is_spent_on_no_trade_is_not_missing(self):
+        kind, (symbol, *_) = "binance-usdm", symbols_of("binance-usdm")
+        trades = made_trades(kind, COUNT, symbols=[symbol])
+        fund = (
+            '{"e":"trade","E":1,"T":1,"s":"BTCUSDT","p":"1","q":"1","m":true,'
+            f'"X":"INSURANCE_FUND","t":{trades[AT].seq}}}'
+        )
+        del trades[AT]
+        server = {"faults": [Inject(at=AT, frame=fund)]}
+        with VenueServer(kind, trades, **server) as venue:
+            source = live(kind, venue, symbols=[symbol])
+            received = receive(source, lambda r: len(r.trades) >= len(trades))
+        assert [t.seq for t in received.trades] == [t.seq for t in trades]
+        assert received.missing == 0
+        assert source.status().requests == 0
+
+
+class TestIdsThatDoNotCount:
+    def test_messages_out_of_order_are_put_in_order(self):
+        kind = "bitstamp"
+        trades = made_trades(kind, COUNT)
+        with VenueServer(kind, trades, faults=[Swap(at=AT)]) as venue:
+            source = live(kind, venue, symbols=["BTC-USD"])
+            received = receive(source, lambda r: len(r.trades) >= COUNT)
+        assert [t.seq for t in received.trades] == [t.seq for t in trades]
+
+    @pytest.mark.parametrize("kind", ["bitstamp", "kraken-v1"])
+    def test_an_outage_is_told(self, kind):
+        # More than Kraken repeats.
+        trades = made_trades(kind, COUNT)
+        faults = [Down(at=AT, for_s=0.3, missed=100)]
+        with VenueServer(kind, trades, faults=faults) as venue:
+            source = live(kind, venue, symbols=["BTC-USD"])
+            receive(source, lambda r: r.trades and r.trades[-1] == made(trades[-1], r))
+            (ticker,) = source.status().tickers
+        assert ticker.outages == 1
+        assert 0.3 <= ticker.blind_s < 5.0
 
     def test_without_ids_what_a_venue_repeats_is_told_by_its_time(self):
         kind = "kraken-v1"

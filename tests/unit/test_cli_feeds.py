@@ -87,3 +87,13 @@ def test_the_table_says_how_much_waits_and_what_failed(monkeypatch, capsys):
     # Ages are those of now: 0.1 and 1 s, five seconds ago.
     assert "5.1 s" in said
     assert "6.0 s" in said
+
+
+def test_what_the_table_has_no_column_for_is_said_below_it(monkeypatch, capsys):
+    monkeypatch.setattr(feeds, "clock_us", lambda: 5_000_000)
+    ticker = replace(TICKER, outages=2, blind_s=12.34, resets=1, odd=3)
+    feeds._print(found(CONNECTION, ticker=ticker), is_running=True)
+    assert (
+        "kraken:BTC-USD: 2 outages, 12.3 s as far as is known, of which missing trades "
+        "cannot be counted; ids began anew 1 time; 3 trades with odd ids left out"
+    ) in capsys.readouterr().out

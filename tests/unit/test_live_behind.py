@@ -62,21 +62,21 @@ def test_a_line_that_does_not_bring_what_there_is_is_given_up():
 
 def test_heartbeats_of_which_nothing_comes_are_no_reason_to_give_up():
     world = World()
-    world.hear(1_000_000, 600)
+    world.hear(1_000, 600)
     assert world.asked_again[:4] == [7, 18, 39, 80]
 
 
 def test_the_venue_is_asked_less_and_less_because_of_them():
     world = World()
-    assert world.hear(1_000_000, 15) > 10
-    world.hear(1_000_000, 600)
+    assert world.hear(1_000, 15) > 10
+    world.hear(1_000, 600)
     # Only for as long as one believed heartbeat is waited for, each 320 seconds.
-    assert world.hear(1_000_000, 3200) < 10 * 16
+    assert world.hear(1_000, 3200) < 10 * 16
 
 
 def test_once_something_came_of_them_they_are_believed_again():
     world = World()
-    world.hear(1_000_000, 300)
+    world.hear(1_000, 300)
     world.behind.look({}, {SYMBOL: 10}, world.now_s)
     world.asked_again.clear()
     world.now_s = 100.0

@@ -1,20 +1,24 @@
 """Venues' past trades: what is asked for, how answers are read, and how far it goes."""
 
+import asyncio
 import json
+from itertools import pairwise
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from penstock.drivers.live.backfill import Backfill
 from penstock.drivers.live.endpoints import ENDPOINTS, Rest
-from penstock.drivers.live.rest import HISTORIES, RefusedError, remaining
+from penstock.drivers.live.rest import HISTORIES, RefusedError
 from penstock.drivers.live.track import Wanted
 from penstock.errors import UnavailableError
 from penstock.feeds import BadFrameError
 from penstock.model import Trade
 
 NOW_US = 1_700_000_100_000_000
+START_US = 1_700_000_000_000_000
 
 COINBASE = b"""[
 {"trade_id":8,"side":"sell","size":"0.5","price":"102.00",
@@ -51,6 +55,12 @@ class TestQueries:
                 wanted("coinbase"),
                 "/products/BTC-USD/trades?limit=4&after=10",
             ),
+            ("kraken", wanted("kraken"), "/0/public/Trades?pair=XBTUSD&count=1000"),
+            (
+                "coinbase",
+                wanted("coinbase", 6, 5005),
+                "/products/BTC-USD/trades?limit=1000&after=1006",
+            ),
             (
                 "coinbase",
                 wanted("coinbase", 6, None),
@@ -69,12 +79,12 @@ class TestQueries:
             (
                 "kraken",
                 wanted("kraken", after_us=1_700_000_000_000_001),
-                "/0/public/Trades?pair=XBTUSD&since=1700000000000000999&count=1000",
+                "/0/public/Trades?pair=XBTUSD&count=1000&since=1700000000000000999",
             ),
             (
                 "kraken",
                 wanted("kraken", before_us=1_700_000_000_000_000),
-                "/0/public/Trades?pair=XBTUSD&since=1699999399999999999&count=1000",
+                "/0/public/Trades?pair=XBTUSD&count=1000&since=1699999399999999999",
             ),
         ],
     )
@@ -97,7 +107,7 @@ class TestAnswers:
     ):
         wish = wanted(venue)
         common = {"venue": venue, "symbol": wish.symbol, "received_us": NOW_US}
-        assert HISTORIES[kind].read(body, wish, NOW_US) == [
+        assert HISTORIES[kind].read(body, wish, NOW_US).trades == [
             Trade(
                 price=101.1,
                 size=1.25,
@@ -127,6 +137,47 @@ class TestAnswers:
             HISTORIES[kind].read(body, wanted("kraken"), NOW_US)
 
     @pytest.mark.parametrize(
+        ("kind", "body", "bad"),
+        [
+            ("coinbase", COINBASE, b'{"trade_id":0},'),
+            ("binance", BINANCE, b'{"id":6,"price":"NaN"},'),
+            ("binance-usdm", BINANCE, b"null,"),
+            ("kraken", KRAKEN, b'["1","1",NaN,"s","m","",6],'),
+            ("kraken", KRAKEN, b'["1","1","NaN","s","m","",6],'),
+            ("kraken", KRAKEN, b'["1","1","Infinity","s","m","",6],'),
+            ("kraken", KRAKEN, b'["1","1",1e999999999,"s","m","",6],'),
+            ("kraken", KRAKEN, b'["1","1",1e-999999999,"s","m","",6],'),
+            ("kraken", KRAKEN, b'["NaN","1",1700000041.5,"s","m","",6],'),
+            ("kraken", KRAKEN, b'["1e999999999","1",1700000041,"s","m","",6],'),
+        ],
+    )
+    def test_what_is_bad_does_not_cost_what_is_good(self, kind, body, bad):
+        body = body.replace(b"[\n", b"[" + bad, 1)
+        if b",NaN," in bad:  # no JSON at all
+            with pytest.raises(BadFrameError):
+                HISTORIES[kind].read(body, wanted(kind), NOW_US)
+            return
+        answer = HISTORIES[kind].read(body, wanted(kind), NOW_US)
+        assert [t.seq for t in answer.trades] == [7, 8]
+        assert len(answer.faults) == 1
+        assert answer.spent == ()
+
+    @pytest.mark.parametrize(
+        ("first", "last", "spent"), [(6, 30, [9, 11]), (10, 30, [11]), (6, 9, [9])]
+    )
+    def test_of_futures_an_id_between_the_newest_trades_is_no_trades(
+        self, first, last, spent
+    ):
+        body = json.dumps([future(n) for n in (7, 8, 10, 12)]).encode()
+        wish = wanted("binance-usdm", first, last)
+        assert HISTORIES["binance-usdm"].read(body, wish, NOW_US).spent == spent
+
+    def test_but_not_where_an_id_cannot_be_right(self):
+        body = json.dumps([future(n) for n in (7, 8, 10**6)]).encode()
+        wish = wanted("binance-usdm", 6, 10**6)
+        assert HISTORIES["binance-usdm"].read(body, wish, NOW_US).spent == ()
+
+    @pytest.mark.parametrize(
         ("reason", "is_limit"),
         [("EGeneral:Too many requests", True), ("EQuery:Unknown asset pair", False)],
     )
@@ -135,6 +186,16 @@ class TestAnswers:
         with pytest.raises(RefusedError, match=reason) as caught:
             HISTORIES["kraken"].read(body, wanted("kraken"), NOW_US)
         assert caught.value.is_limit is is_limit
+
+
+def future(number):
+    return {
+        "id": number,
+        "price": "1",
+        "qty": "1",
+        "time": 1700000041500,
+        "isBuyerMaker": True,
+    }
 
 
 def page(*ids):
@@ -146,49 +207,88 @@ def page(*ids):
     ]
 
 
+def left(kind, wish, trades):
+    rest = HISTORIES[kind].left(wish, trades)
+    return rest and rest[2:4]
+
+
 class TestPaging:
     @pytest.mark.parametrize(
-        ("ids", "left"),
+        ("ids", "expected"),
         [
             ((8, 9), (6, 7)),
             ((6, 7, 8, 9), None),
             ((3, 4), None),
-            ((), None),
             ((10, 11), None),  # no step forward, so it would never end
         ],
     )
-    def test_from_the_newest_backwards(self, ids, left):
-        rest = remaining(wanted("coinbase"), page(*ids), HISTORIES["coinbase"])
-        assert (rest and rest[2:4]) == left
+    def test_from_the_newest_backwards(self, ids, expected):
+        assert left("coinbase", wanted("coinbase"), page(*ids)) == expected
 
     @pytest.mark.parametrize(
-        ("ids", "left"),
+        ("ids", "expected"),
         [
             ((6, 7), (8, 9)),
             ((6, 7, 8, 9), None),
             ((10, 11), None),
-            ((), None),
             ((4, 5), None),
         ],
     )
-    def test_from_the_oldest_forwards(self, ids, left):
-        rest = remaining(wanted("binance"), page(*ids), HISTORIES["binance"])
-        assert (rest and rest[2:4]) == left
-        assert rest is None or rest.after_us == max(ids)
+    def test_from_the_oldest_forwards(self, ids, expected):
+        assert left("binance", wanted("binance"), page(*ids)) == expected
 
     def test_without_an_end_it_goes_on_while_anything_comes(self):
-        wish = wanted("binance", 6, None)
-        rest = remaining(wish, page(6, 7), HISTORIES["binance"])
-        assert rest[2:4] == (8, None)
-        wish = wanted("coinbase", 6, None)
-        rest = remaining(wish, page(8, 9), HISTORIES["coinbase"])
-        assert rest[2:4] == (6, 7)
+        assert left("binance", wanted("binance", 6, None), page(6, 7)) == (8, None)
+
+    def test_of_the_newest_one_page_is_enough_to_show_what_is_missing(self):
+        assert left("coinbase", wanted("coinbase", 6, None), page(8, 9)) is None
+        assert left("binance-usdm", wanted("binance-usdm"), page(8, 9)) is None
+
+
+class TestByTime:
+    """Kraken, which is asked for trades after a time."""
+
+    def left(self, ids, *, first=6, last=9, us_per_id=10**9, **times):
+        trades = [replace(t, event_us=START_US + t.seq * us_per_id) for t in page(*ids)]
+        return HISTORIES["kraken"].left(wanted("kraken", first, last, **times), trades)
+
+    def test_it_goes_on_from_the_newest_that_came(self):
+        rest = self.left((6, 7), after_us=START_US + 5 * 10**9)
+        assert (rest.first, rest.after_us) == (8, START_US + 7 * 10**9)
+
+    def test_also_through_trades_that_are_older_than_what_is_wanted(self):
+        rest = self.left((2, 3), after_us=1)
+        assert (rest.first, rest.after_us) == (6, START_US + 3 * 10**9)
+
+    def test_it_ends_with_the_last_and_where_nothing_moves(self):
+        assert self.left((6, 7, 8, 9), after_us=START_US + 5 * 10**9) is None
+        assert self.left((6, 7), after_us=START_US + 7 * 10**9) is None
+
+    def test_a_guess_that_was_too_late_is_mended_by_how_fast_ids_rise(self):
+        before_us = START_US + 2001 * 10**9
+        rest = self.left((1000, 1010), last=2000, before_us=before_us, is_guess=True)
+        assert rest.first == 6
+        assert START_US - 300 * 10**9 < rest.after_us <= START_US + 6 * 10**9
+        assert rest.is_guess
+
+    def test_what_is_no_guess_is_not_mended(self):
+        rest = self.left((7, 8), after_us=START_US + 5 * 10**9)
+        assert (rest.first, rest.after_us) == (9, START_US + 8 * 10**9)
+
+    def test_each_guess_goes_at_least_twice_as_far_back(self):
+        wish, asked_us = wanted("kraken", before_us=START_US, is_guess=True), []
+        # A market that stood still: nothing tells how fast ids rise.
+        still = [replace(t, event_us=START_US) for t in page(8, 9)]
+        while wish := HISTORIES["kraken"].left(wish, still):
+            asked_us.append(START_US - wish.after_us)
+        assert len(asked_us) < 30
+        assert all(late >= 2 * early for early, late in pairwise(asked_us))
 
 
 class Venue:
     """A venue's REST side without a socket, and a clock that waiting moves on."""
 
-    def __init__(self, *answers, per_s=10.0, burst=2, most=1000):
+    def __init__(self, *answers, per_s=10.0, burst=2):
         self.answers = list(answers)
         self.asked = []
         self.now_s = 0.0
@@ -200,7 +300,6 @@ class Venue:
             clock_us=lambda: NOW_US,
             clock_s=lambda: self.now_s,
             sleep=self.sleep,
-            most=most,
         )
 
     def answer(self, request):
@@ -213,12 +312,13 @@ class Venue:
     def fetch(self, wish=None):
         async def collect():
             pages = self.backfill.pages(wish or wanted("coinbase"))
-            return [[t.seq for t in page] async for page in pages]
+            return [[t.seq for t in page.trades] async for page in pages]
 
         # Nothing in it waits, so it needs no event loop, which would need sockets.
-        with pytest.raises(StopIteration) as end:
+        try:
             collect().send(None)
-        return end.value.value
+        except StopIteration as end:
+            return end.value
 
 
 def rows(*ids):
@@ -238,10 +338,6 @@ class TestBackfill:
 
     def test_what_was_not_asked_for_is_left_out(self):
         assert Venue(rows(4, 7, 12)).fetch() == [[7]]
-
-    def test_no_more_than_agreed_is_fetched(self):
-        venue = Venue(rows(8, 9), rows(6, 7), most=2)
-        assert venue.fetch() == [[8, 9]]
 
     def test_requests_keep_to_the_venues_pace(self):
         venue = Venue(*[rows()] * 5, per_s=4.0, burst=2)
@@ -271,6 +367,42 @@ class TestBackfill:
         assert venue.fetch() == [[6, 7, 8, 9]]
         assert venue.backfill.requests == 2
         assert venue.backfill.errors == {f"HTTP {status}": 1}
+
+    def test_what_waits_for_its_turn_heeds_a_pause_that_began_meanwhile(self):
+        venue = Venue(rows(6, 7, 8, 9), rows(6, 7, 8, 9), per_s=1.0, burst=1)
+        venue.fetch()
+
+        async def sleep(seconds):
+            venue.now_s += seconds
+            # As another request does that is refused meanwhile.
+            venue.backfill._buckets["venue"].pause(30.0, venue.now_s)
+
+        venue.backfill._sleep = sleep
+        with pytest.raises(UnavailableError, match="asked for a pause, of which 30 s"):
+            venue.fetch()
+        assert len(venue.asked) == 1
+
+    def test_who_is_stopped_while_waiting_gives_the_turn_back(self):
+        venue = Venue(*[rows(6, 7, 8, 9)] * 3, per_s=1.0, burst=1)
+        venue.fetch()
+
+        async def stopped(seconds):
+            raise asyncio.CancelledError
+
+        venue.backfill._sleep, sleep = stopped, venue.backfill._sleep
+        for _ in range(10):
+            with pytest.raises(asyncio.CancelledError):
+                venue.fetch()
+        venue.backfill._sleep = sleep
+        venue.fetch()
+        assert [at_s for at_s, _ in venue.asked] == [0, 1.0]
+
+    def test_trades_that_cannot_be_read_are_counted_and_the_others_come(self):
+        answer = rows(6, 7, 9)
+        found = [*answer.json(), {"trade_id": 8, "price": "none"}]
+        venue = Venue(httpx.Response(200, json=found))
+        assert venue.fetch() == [[6, 7, 9]]
+        assert venue.backfill.errors == {"unreadable trades": 1}
 
     def test_what_cannot_be_read_is_counted(self):
         venue = Venue(httpx.Response(200, content=b"<html>"))

@@ -122,3 +122,18 @@ def test_a_quiet_ticker_is_told_each_time_that_it_becomes_so():
     quiet = ticker(is_stale=True)
     said = ["kraken:BTC-USD: no trade for a while"]
     assert told({}, quiet, quiet, {}, quiet) == [[], said, [], [], said]
+
+
+def test_what_cannot_be_counted_is_told_each_time():
+    outage = (
+        "kraken:BTC-USD: trades may be missing from before it was connected; "
+        "they cannot be counted"
+    )
+    anew = "kraken:BTC-USD: the venue began its ids anew"
+    odd = "kraken:BTC-USD: 2 trades left out, with ids far from all others"
+    assert told(
+        ticker(outages=1),
+        ticker(outages=1),
+        ticker(outages=2, resets=1),
+        ticker(outages=2, resets=1, odd=2),
+    ) == [[outage], [], [outage, anew], [odd]]

@@ -108,6 +108,14 @@ class TestLimits:
             bucket.wait_s(100.0)
         assert [bucket.wait_s(1000.0) for _ in range(4)] == [0, 0, 0, 0.5]
 
+    def test_a_turn_that_is_given_back_is_no_ones_debt(self):
+        bucket = Bucket(per_s=2, burst=1)
+        bucket.wait_s(100.0)
+        for _ in range(10):
+            bucket.wait_s(100.0)
+            bucket.give_back()
+        assert bucket.wait_s(100.0) == 0.5
+
     @given(st.lists(st.floats(0, 3), min_size=1, max_size=60))
     @settings(max_examples=30)
     def test_no_second_sees_more_than_was_said(self, idle_s):
@@ -137,6 +145,7 @@ class TestLimits:
             ("Wed, 21 Oct 2015 07:28:00 GMT", 60.0),
             ("Wed, 21 Oct 2015 07:26:00 GMT", 0.0),
             ("Wed, 21 Oct 2016 07:28:00 GMT", 3600.0),
+            ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
             ("soon", None),
             ("-1", None),
             ("nan", None),

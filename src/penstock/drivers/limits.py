@@ -31,6 +31,10 @@ class Bucket:
         self._at_s = now_s
         return max(-self._tokens / self._per_s, 0.0)
 
+    def give_back(self) -> None:
+        """Return a turn that was taken and will not be used."""
+        self._tokens = min(self._tokens + 1, self._burst)
+
     def pause(self, for_s: float, now_s: float) -> None:
         """Take no request for so long; a longer pause stays."""
         self._paused_until_s = max(self._paused_until_s, now_s + for_s)
@@ -53,6 +57,6 @@ def retry_after_s(headers: Mapping[str, str], now_us: int) -> float | None:
         return min(float(text[:9]), _LONGEST_S)
     try:
         until_s = parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return min(max(until_s - now_us / 1e6, 0.0), _LONGEST_S)

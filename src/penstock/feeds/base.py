@@ -6,7 +6,7 @@ clock, opens anything or numbers trades that the venue does not number.
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
@@ -37,6 +37,7 @@ _T = TypeVar("_T")
 
 # What may be a venue's name of a market: BTC-USD, XBT/USD.
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9/-]*")
+_SPENT = 1024
 _SHOWN = 60  # characters of something bad that a message quotes
 
 
@@ -72,6 +73,8 @@ class Notes(Struct):
         rounded: Numbers of more than 15 significant digits, of which 15 were kept.
         missed: Messages that the venue sent and that have not arrived, where it counts;
             falls when one comes late.
+        spent: Newest ids that the venue spent on what is no trade, with their symbols;
+            for who counts ids to take away.
         closing: The venue said that it will close this connection: open another now.
     """
 
@@ -82,6 +85,7 @@ class Notes(Struct):
     late: int = 0
     rounded: int = 0
     missed: int = 0
+    spent: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_SPENT))
     closing: bool = False
 
 

@@ -127,6 +127,8 @@ class BinanceFeed:
                 if trade.origin == "MARKET":
                     return self._given(trade, head.kind, received_us)
                 self.notes.ignored[trade.origin] += 1
+                if symbol := self._symbols.get(trade.symbol):
+                    self.notes.spent.append((symbol, trade.id))
             case "aggTrade":
                 return self._given(read(_AGGREGATE, payload), head.kind, received_us)
             case "serverShutdown":

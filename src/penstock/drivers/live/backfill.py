@@ -13,10 +13,9 @@ import httpx
 
 from penstock.drivers.limits import Bucket, retry_after_s
 from penstock.drivers.live.endpoints import Rest
-from penstock.drivers.live.rest import HISTORIES, Query, RefusedError, remaining
+from penstock.drivers.live.rest import HISTORIES, Page, Query, RefusedError
 from penstock.drivers.live.track import Wanted
 from penstock.errors import BadRecordError, UnavailableError
-from penstock.model import Trade
 
 __all__ = ["Backfill"]
 
@@ -34,7 +33,6 @@ class Backfill:
         clock_us: The time on the wall, in microseconds since the epoch.
         clock_s: A clock that never goes back.
         sleep: Waits for so many seconds.
-        most: Most trades for one wish.
 
     Attributes:
         requests: How many were sent.
@@ -49,11 +47,9 @@ class Backfill:
         clock_us: Callable[[], int],
         clock_s: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
-        most: int,
     ) -> None:
         self._rests, self._client = rests, client
         self._clock_us, self._clock_s, self._sleep = clock_us, clock_s, sleep
-        self._most = most
         self._buckets = {
             urlsplit(rest.url).netloc: Bucket(rest.per_s, rest.burst)
             for rest in rests.values()
@@ -61,8 +57,8 @@ class Backfill:
         self.requests = 0
         self.errors: Counter[str] = Counter()
 
-    async def pages(self, wanted: Wanted) -> AsyncIterator[list[Trade]]:
-        """Yield what can be had of `wanted`, page by page, oldest first in each.
+    async def pages(self, wanted: Wanted) -> AsyncIterator[Page]:
+        """Yield what can be had of `wanted` for now, page by page.
 
         Raises:
             UnavailableError: The venue did not answer, or not now; says why.
@@ -71,17 +67,17 @@ class Backfill:
         rest = self._rests[wanted.venue]
         history = HISTORIES[rest.kind]
         left: Wanted | None = wanted
-        fetched = 0
-        while left is not None and fetched < self._most:
+        while left is not None:
             body = await self._get(rest, history.query(left))
             page = self._read(rest, body, left)
-            fetched += len(page)
-            yield [trade for trade in page if _is_wanted(trade.seq, wanted)]
-            left = remaining(left, page, history)
+            yield page._replace(
+                trades=[trade for trade in page.trades if _is_wanted(trade.seq, wanted)]
+            )
+            left = history.left(left, page.trades) if page.trades else None
 
-    def _read(self, rest: Rest, body: bytes, wanted: Wanted) -> list[Trade]:
+    def _read(self, rest: Rest, body: bytes, wanted: Wanted) -> Page:
         try:
-            return HISTORIES[rest.kind].read(body, wanted, self._clock_us())
+            page = HISTORIES[rest.kind].read(body, wanted, self._clock_us())
         except RefusedError as e:
             self.errors["refused"] += 1
             if e.is_limit:
@@ -90,17 +86,13 @@ class Backfill:
         except BadRecordError:
             self.errors["unreadable"] += 1
             raise
+        if page.faults:
+            self.errors["unreadable trades"] += len(page.faults)
+        return page
 
     async def _get(self, rest: Rest, query: Query) -> bytes:
         bucket = self._bucket(rest)
-        paused_s = bucket.paused_s(self._clock_s())
-        if paused_s:
-            raise UnavailableError(
-                f"{rest.url} asked for a pause, of which {paused_s:.0f} s are left"
-            )
-        wait_s = bucket.wait_s(self._clock_s())
-        if wait_s:
-            await self._sleep(wait_s)
+        await self._take_turn(rest, bucket)
         self.requests += 1
         try:
             async with self._client.stream(
@@ -112,6 +104,26 @@ class Backfill:
         except httpx.HTTPError as e:
             self.errors[type(e).__name__] += 1
             raise UnavailableError(f"{rest.url}{query.path}: {e!r}") from e
+
+    async def _take_turn(self, rest: Rest, bucket: Bucket) -> None:
+        """Wait for a turn; give it back where it will not be used."""
+        self._check_pause(rest, bucket)
+        wait_s = bucket.wait_s(self._clock_s())
+        try:
+            if wait_s:
+                await self._sleep(wait_s)
+            # Another request may have been refused meanwhile.
+            self._check_pause(rest, bucket)
+        except BaseException:
+            bucket.give_back()
+            raise
+
+    def _check_pause(self, rest: Rest, bucket: Bucket) -> None:
+        paused_s = bucket.paused_s(self._clock_s())
+        if paused_s:
+            raise UnavailableError(
+                f"{rest.url} asked for a pause, of which {paused_s:.0f} s are left"
+            )
 
     async def _body(self, response: httpx.Response) -> bytes:
         body = bytearray()

@@ -206,9 +206,12 @@ class Connection:
     def _begin(self, line: Line) -> None:
         """Note that what comes from here on comes by this line."""
         now_s, renew_s = self._clocks.steady_s(), self._endpoint.renew_s
+        blind_s = None
+        if self.counts.lost_s is not None:
+            blind_s = now_s - (self.counts.heard_s or self.counts.lost_s)
         self.counts.connected(now_s)
         for symbol in self._symbols:
-            self._flow.keeper.resumed(line.feed.venue, symbol, now_s)
+            self._flow.keeper.resumed(line.feed.venue, symbol, now_s, blind_s=blind_s)
         self._retry_s = now_s
         if renew_s is not None:
             # Not all connections in the same minute.

@@ -74,7 +74,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         messages_per_s: How many messages of ours the venue takes, less what our pings
             and pongs need where it counts these.
         symbols: Most symbols on one connection.
-        rest: Where past trades are to be had; None for nowhere.
+        has_spent_ids: Whether ids count by one, but some are spent on what is no
+            trade; the feed notes which.
+        rest: Where past trades are to be had; None for nowhere.  Where they are, ids
+            count by one.
         markets: Where to look for unknown symbols; None where the venue refuses them.
     """
 
@@ -90,6 +93,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     ping_s: float = 20.0
     messages_per_s: float = 5.0
     symbols: int = 100
+    has_spent_ids: bool = False
     rest: Rest | None = None
     markets: MarketList | None = None
 
@@ -108,12 +112,13 @@ class Timing(Struct, frozen=True, kw_only=True):
         look_s: How long after connecting again, where nothing is repeated, a symbol may
             have no trade until the venue is asked for what is newer.
         tick_s: Between two looks at what is due.
-        grace_s: How long a missing trade may be on its way before it is asked for.
+        grace_s: How long a missing trade may be on its way before it is asked for, and
+            how long the first trades of a ticker wait for one another.
+        reorder_s: How long trades wait for one another where ids do not count.
         patience_s: How long newer trades of a ticker wait for a missing one.
         retry_s: Between two requests for the same missing trades.
         request_s: For one request.
-        max_held: Most trades of a ticker that wait.
-        max_backfill: Most trades that are asked for at once: the newest of a gap.
+        max_held: Most trades of a ticker that wait; with more, half of them go on.
         max_queued: Trades received and not yet taken, at which reading stops.
         full_s: How long reading may stand still before a connection is given up.
         overlap_s: How long the old and the new connection run side by side.
@@ -130,11 +135,11 @@ class Timing(Struct, frozen=True, kw_only=True):
     look_s: float = 5.0
     tick_s: float = 0.1
     grace_s: float = 0.25
+    reorder_s: float = 0.1
     patience_s: float = 15.0
     retry_s: float = 1.0
     request_s: float = 5.0
     max_held: int = 20_000
-    max_backfill: int = 5_000
     max_queued: int = 100_000
     full_s: float = 10.0
     overlap_s: float = 1.0
@@ -247,6 +252,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         renew_s=_DAY_S - 3600,
         messages_per_s=_BINANCE_MESSAGES_PER_S,
         symbols=200,
+        has_spent_ids=True,
         rest=_USDM_REST,
         markets=MarketList(kind="binance-usdm", url="https://fapi.binance.com"),
     ),

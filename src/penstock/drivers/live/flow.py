@@ -4,7 +4,7 @@ Everything here happens in the event loop's thread.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from penstock.drivers.files.batch import BadItem
 from penstock.drivers.live.backfill import Backfill
@@ -48,12 +48,15 @@ class Flow:
         self.has_given, self.pauses = False, 0
 
     def deliver(self, trades: Sequence[Trade], *, contiguous: bool) -> bool:
-        """Take trades as they arrived; return whether any went on."""
-        ready = self.keeper.take(trades, self._clock_s(), contiguous=contiguous)
-        if ready:
-            self._inbox.put(ready)
-            self.has_given = True
-        return bool(ready)
+        """Take trades as they arrived; return whether any was new."""
+        before = self.keeper.arrived
+        self._pass_on(self.keeper.take(trades, self._clock_s(), contiguous=contiguous))
+        return self.keeper.arrived > before
+
+    def deliver_spent(self, venue: str, ids: Iterable[tuple[str, int]]) -> None:
+        """Take ids that the venue spent on no trade, with their symbols."""
+        for symbol, number in ids:
+            self._pass_on(self.keeper.spent(venue, symbol, [number], self._clock_s()))
 
     def deliver_bad(self, item: BadItem) -> None:
         """Take what could not be read."""
@@ -96,12 +99,17 @@ class Flow:
             async with asyncio.timeout(self._timing.patience_s):
                 async for page in self._backfill.pages(wanted):
                     now_s = self._clock_s()
-                    self._pass_on(self.keeper.fill(wanted, page, now_s))
+                    self._pass_on(
+                        self.keeper.fill(wanted, page.trades, now_s, page.spent)
+                    )
+                    if self.is_full:
+                        await self.wait_for_room()
         except (UnavailableError, BadRecordError, TimeoutError):
             pass  # counted where it happened; asked again, or marked as a gap
         finally:
-            self._pass_on(self.keeper.answered(wanted, self._clock_s()))
+            self.keeper.answered(wanted, self._clock_s())
 
     def _pass_on(self, trades: list[Trade]) -> None:
         if trades:
             self._inbox.put(trades)
+            self.has_given = True

@@ -7,12 +7,15 @@ ids, each once:
 * Where ids count by one, a jump holds back the ticker's newer trades until the missing
   ones have come, by themselves or fetched, or were waited for long enough.  What did
   not come is the `gap` of the trade after it, computed from the ids of the trades that
-  are passed on, and never from what anybody says.
-* Where ids rise otherwise, nothing can be counted; but after a lost connection, what
-  the venue still has is fetched before newer trades go on.
+  are passed on, and never from what anybody says.  An id that the venue says it spent
+  on no trade is none that is missing.
+* Where ids rise otherwise, all trades wait a moment, so that those that overtook one
+  another are put in order.  One that comes later still is a missing one.
 * Where there are no ids, what a venue repeats on a new connection is told by its time.
 
-A ticker never waits for another.
+Where nothing can be counted, a lost connection is an outage, and is counted as such,
+unless the new one repeats a trade from before it.  An id that is far from all others
+changes nothing until others confirm it.  A ticker never waits for another.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -23,7 +26,7 @@ from msgspec.structs import replace as _replace
 from penstock.drivers.live.endpoints import Timing
 from penstock.drivers.live.status import TickerStatus
 from penstock.drivers.live.track import Track, Wanted
-from penstock.model import MAX_SEQ, Trade, ticker_of
+from penstock.model import Trade, ticker_of
 
 __all__ = ["GapKeeper"]
 
@@ -41,8 +44,11 @@ class GapKeeper:
     Args:
         marks: Highest seq per ticker that the stream holds; what is not above it was
             passed on before.
-        fetchable: Venues whose past trades can be had at all.
+        fetchable: Venues whose past trades can be had at all; their ids count by one.
         timing: How long to wait, and for how many.
+
+    Attributes:
+        arrived: How many trades came that were new.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class GapKeeper:
         self._tracks: dict[tuple[str, str], Track] = {}
         self._waiting: set[Track] = set()
         self._checks = 0
+        self.arrived = 0
 
     def take(
         self, trades: Iterable[Trade], now_s: float, *, contiguous: bool
@@ -72,24 +79,34 @@ class GapKeeper:
             if track is None:
                 track = self._begin(trade.venue, trade.symbol)
             if track.is_new:
-                is_fetchable = trade.venue in self._fetchable
-                track.start(contiguous=contiguous, fetchable=is_fetchable)
-            counts, seq = track.counts, trade.seq
-            if track.knows(seq, trade.event_us):
-                counts.duplicates += 1
-                continue
-            counts.seen_s = now_s
-            counts.latencies_us.append(trade.received_us - trade.event_us)
-            if seq > track.next:
-                self._hold(track, trade, now_s, out)
-            else:
-                track.release(trade, out)
-                if track.held:
-                    self._go_on(track, out)
+                track.start(trade, contiguous=contiguous)
+            self._sort(track, track.numbered(trade), now_s, out)
+        return out
+
+    def spent(
+        self, venue: str, symbol: str, ids: Iterable[int], now_s: float
+    ) -> list[Trade]:
+        """Note ids that the venue spent on no trade; return what may go on.
+
+        Only where ids count by one, but for these.
+        """
+        track = self._begin(venue, symbol)
+        track.is_contiguous = True
+        out: list[Trade] = []
+        for number in ids:
+            seq = number + track.base
+            has_begun = track.next or track.held
+            if has_begun and seq >= track.next and track.is_near(seq):
+                self._place(track, seq, None, now_s, out)
+        self._settle(track)
         return out
 
     def fill(
-        self, wanted: Wanted, trades: Iterable[Trade], now_s: float
+        self,
+        wanted: Wanted,
+        trades: Iterable[Trade],
+        now_s: float,
+        spent: Iterable[int] = (),
     ) -> list[Trade]:
         """Take trades that were fetched; return what may go on.
 
@@ -98,62 +115,63 @@ class GapKeeper:
             trades: Those of them that came, oldest first; what is known already, or
                 was given up, is left out.
             now_s: The time.
+            spent: Ids among those wanted of which the answer says that no trade has
+                them.
         """
         track = self._begin(wanted.venue, wanted.symbol)
         out: list[Trade] = []
+        if wanted.base != track.base:
+            return out
         for trade in trades:
-            seq = trade.seq
-            if seq <= track.last or seq in track.held:
-                continue
-            fetched = _replace(trade, backfilled=True)
-            if seq > track.next:
-                self._hold(track, fetched, now_s, out)
-            else:
-                track.release(fetched, out)
-                self._go_on(track, out)
+            seq = trade.seq + track.base
+            if seq >= track.next and seq not in track.held:
+                fetched = _replace(trade, seq=seq, backfilled=True)
+                self._place(track, seq, fetched, now_s, out)
+        out += self.spent(wanted.venue, wanted.symbol, spent, now_s)
         self._settle(track)
         return out
 
-    def answered(self, wanted: Wanted, now_s: float) -> list[Trade]:
-        """Note that `wanted` will bring no more; return what need not wait for it."""
+    def answered(self, wanted: Wanted, now_s: float) -> None:
+        """Note that `wanted` will bring no more."""
         track = self._begin(wanted.venue, wanted.symbol)
-        track.ask_s = now_s + self._timing.retry_s
-        out: list[Trade] = []
-        if not track.is_contiguous:
-            track.next = MAX_SEQ
-            self._go_on(track, out)
         self._checks -= wanted.last is None
-        track.is_checking = False
+        track.is_asking = False
+        has_helped = track.next - track.base > wanted.first
+        track.ask_s = now_s if has_helped else now_s + self._timing.retry_s
         self._settle(track)
-        return out
 
     def heard_of(self, venue: str, symbol: str, seq: int, now_s: float) -> None:
         """Note that the venue speaks of a trade; it is fetched unless it comes soon."""
         track = self._begin(venue, symbol)
-        if not track.is_contiguous or seq <= max(track.last, track.known):
+        seq += track.base
+        is_news = seq >= track.next and seq > track.known and track.is_near(seq)
+        if not (track.is_contiguous and track.next and is_news):
             return
         track.known, track.known_s = seq, now_s
-        if track not in self._waiting:
-            track.ask_s = now_s + _HEARSAY * self._timing.grace_s
-            self._waiting.add(track)
+        self._await(track, now_s + _HEARSAY * self._timing.grace_s)
 
     def check(self, venue: str, symbol: str, now_s: float) -> None:
         """Have the venue asked for anything newer than the ticker's last trade."""
         track = self._begin(venue, symbol)
-        if not track.last or not track.is_contiguous or venue not in self._fetchable:
-            return
-        track.is_checking = True
-        if track not in self._waiting:
-            track.ask_s = now_s + self._timing.grace_s
-            self._waiting.add(track)
+        if track.next and venue in self._fetchable:
+            track.is_checking = True
+            self._await(track, now_s + self._timing.grace_s)
 
-    def resumed(self, venue: str, symbol: str, now_s: float) -> None:
+    def resumed(
+        self, venue: str, symbol: str, now_s: float, *, blind_s: float | None = None
+    ) -> None:
         """Note that the ticker comes by a new connection from here on.
 
-        What was missed in between shows by the ids where they count by one.
+        Args:
+            venue: The venue.
+            symbol: The symbol.
+            now_s: The time.
+            blind_s: For how long nothing came before it; None where nothing was lost.
         """
         track = self._begin(venue, symbol)
         track.is_new, track.floor_us = True, track.newest_us
+        if blind_s is not None and (track.next or track.counts.trades):
+            track.blind_s = (track.blind_s or 0.0) + blind_s
         if track.counts.since_s is None:
             track.counts.since_s = now_s
 
@@ -162,14 +180,17 @@ class GapKeeper:
         asked = []
         for track in list(self._waiting):
             self._settle(track)
-            if track not in self._waiting or track.venue not in self._fetchable:
+            if not self._may_ask(track, now_s):
                 continue
-            is_check = not (track.held or track.known)
-            if track.ask_s > now_s or (is_check and self._checks >= _CHECKS):
-                continue
-            self._checks += is_check
-            asked.append(track.want(self._timing.max_backfill))
-            track.ask_s = inf
+            wanted = track.want()
+            if wanted.last is None:
+                if self._checks >= _CHECKS:
+                    continue
+                self._checks += 1
+                # One that is asked for meanwhile is another.
+                track.is_checking = False
+            track.is_asking = True
+            asked.append(wanted)
         return asked
 
     def due(self, now_s: float) -> list[Trade]:
@@ -177,7 +198,9 @@ class GapKeeper:
         out: list[Trade] = []
         for track in list(self._waiting):
             patience_s = self._patience_s(track)
-            if track.held:
+            if track.held and track.is_contiguous and not track.next:
+                self._open(track, now_s - patience_s, now_s, out)
+            elif track.held:
                 self._give_up(track, now_s - patience_s, self._timing.max_held, out)
             if track.known and now_s - track.known_s >= patience_s:
                 track.known = 0
@@ -187,8 +210,9 @@ class GapKeeper:
     def flush(self) -> list[Trade]:
         """Return all that waits, with its gaps."""
         out: list[Trade] = []
-        for track in list(self._waiting):
+        for track in self._tracks.values():
             self._give_up(track, inf, 0, out)
+            track.dismiss()
             self._settle(track)
         return out
 
@@ -221,34 +245,111 @@ class GapKeeper:
         return self._begin(venue, symbol).counts.seen_s
 
     def last_of(self, venue: str, symbol: str) -> int:
-        """Return the id of the ticker's newest trade passed on, 0 before the first."""
-        return self._begin(venue, symbol).last
+        """Return the venue's id of the ticker's newest trade passed on; 0 before."""
+        track = self._begin(venue, symbol)
+        return max(track.last - track.base, 0)
 
     def _begin(self, venue: str, symbol: str) -> Track:
         track = self._tracks.get((venue, symbol))
         if track is None:
             last = self._marks.get(ticker_of(venue, symbol), 0)
             track = self._tracks[venue, symbol] = Track(venue, symbol, last)
+            track.is_contiguous = venue in self._fetchable
         return track
 
-    def _hold(self, track: Track, trade: Trade, now_s: float, out: list[Trade]) -> None:
-        if track not in self._waiting:
-            grace_s = 0.0 if track.is_checking else self._timing.grace_s
-            track.ask_s = now_s + grace_s
-            self._waiting.add(track)
-        if not track.hold(trade, now_s):
-            track.counts.duplicates += 1
+    def _sort(self, track: Track, trade: Trade, now_s: float, out: list[Trade]) -> None:
+        match track.judge(trade):
+            case "new":
+                self._arrive(track, trade, now_s, out)
+            case "known":
+                track.counts.duplicates += 1
+                track.blind_s = None  # the venue goes back to before it
+            case "late":
+                track.lost += 1
+                track.recent.add(trade.seq)
+            case "odd":
+                self._meet(track, trade, now_s, out)
+            case "absurd":
+                track.counts.odd += 1
+
+    def _arrive(
+        self, track: Track, trade: Trade, now_s: float, out: list[Trade]
+    ) -> None:
+        """Take a trade that is where it may be."""
+        counts = track.counts
+        counts.seen_s = now_s
+        self.arrived += 1
+        if trade.received_us > track.live_us:  # what a venue repeats comes first
+            counts.latencies_us.append(trade.received_us - trade.event_us)
+        if track.blind_s is not None:
+            counts.outages += 1
+            counts.blind_s += track.blind_s
+            track.blind_s = None
+        if track.strangers:
+            track.dismiss()
+        if not trade.seq:
+            track.release(0, trade, out)
+        else:
+            self._place(track, trade.seq, trade, now_s, out)
+
+    def _place(
+        self,
+        track: Track,
+        seq: int,
+        trade: Trade | None,
+        now_s: float,
+        out: list[Trade],
+    ) -> None:
+        """Pass a trade on, or an id that is none, if it is the next; else hold it."""
+        if track.is_contiguous and seq == track.next:
+            track.release(seq, trade, out)
+            if track.held:
+                self._go_on(track, out)
+            return
+        if not track.hold(seq, trade, now_s):
+            track.counts.duplicates += trade is not None
+        self._await(track, now_s + self._timing.grace_s)
         if len(track.held) > self._timing.max_held:
             self._give_up(track, -inf, self._timing.max_held // 2, out)
 
+    def _meet(self, track: Track, trade: Trade, now_s: float, out: list[Trade]) -> None:
+        """Keep an odd trade; go over to its numbering if there are enough like it."""
+        agreed = track.meet(trade)
+        if not agreed:
+            return
+        is_anew = agreed[0].seq < track.next
+        track.dismiss(but=agreed)
+        if is_anew:
+            self._give_up(track, inf, 0, out)
+            agreed = track.begin_anew(agreed)
+        for each in agreed:
+            self._arrive(track, each, now_s, out)
+
+    def _open(
+        self, track: Track, before_s: float, now_s: float, out: list[Trade]
+    ) -> None:
+        """Begin a ticker with the lowest of its first trades, once they have waited."""
+        if all(since > before_s for _, since in track.held.values()):
+            return
+        held, track.held = track.held, {}
+        track.next = track.top = track.front
+        for seq in sorted(held):
+            trade, since_s = held[seq]
+            if trade is not None and track.judge(trade) == "odd":
+                self._meet(track, trade, now_s, out)
+            else:
+                self._place(track, seq, trade, since_s, out)
+
+    def _await(self, track: Track, ask_s: float) -> None:
+        is_waiting = track in self._waiting
+        track.ask_s = min(track.ask_s, ask_s) if is_waiting else ask_s
+        self._waiting.add(track)
+
     def _go_on(self, track: Track, out: list[Trade]) -> None:
         """Release what follows on what was just released."""
-        if track.is_contiguous:
-            while item := track.held.pop(track.next, None):
-                track.release(item[0], out)
-            track.front = min(track.held, default=0)
-        else:
-            self._give_up(track, inf, 0, out)
+        while item := track.held.pop(track.next, None):
+            track.release(track.next, item[0], out)
+        track.front = min(track.held, default=0)
         self._settle(track)
 
     def _give_up(
@@ -256,22 +357,35 @@ class GapKeeper:
     ) -> None:
         """Release what has waited since `before_s`, and what is above `keep` trades."""
         held = track.held
+        if track.is_contiguous and not track.next:
+            track.next = track.front
         expired = max(
             (s for s, (_, since) in held.items() if since <= before_s), default=0
         )
         for seq in sorted(held):
             if seq > max(expired, track.next) and len(held) <= keep:
                 break
-            track.release(held.pop(seq)[0], out)
+            track.release(seq, held.pop(seq)[0], out)
         track.front = min(held, default=0)
 
     def _settle(self, track: Track) -> None:
-        if track.known <= track.last:
+        if track.known < track.next:
             track.known = 0
         if not (track.held or track.known or track.is_checking):
             self._waiting.discard(track)
 
+    def _may_ask(self, track: Track, now_s: float) -> bool:
+        return (
+            track in self._waiting
+            and track.venue in self._fetchable
+            and track.next > 0
+            and not track.is_asking
+            and track.ask_s <= now_s
+        )
+
     def _patience_s(self, track: Track) -> float:
-        if track.venue in self._fetchable:
+        if not track.is_contiguous:
+            return self._timing.reorder_s
+        if track.venue in self._fetchable and track.next:
             return self._timing.patience_s
         return self._timing.grace_s

@@ -251,7 +251,7 @@ class Line:
             # newer ones wait for.  A feed that has seen nothing leaves out nothing.
             feed = make_feed(self._feed_name, self._symbols)
             trades = _all_of(feed, frame, received_us) or trades
-        if trades:
+        if trades or notes.spent:
             self._deliver(trades)
 
     def _parse(self, feed: Feed, frame: bytes, received_us: int) -> list[Trade]:
@@ -272,7 +272,11 @@ class Line:
                     "not taken", "too many trades while connections overlap"
                 )
             return
-        if self._flow.deliver(trades, contiguous=self.feed.contiguous):
+        spent = self.feed.notes.spent
+        self._flow.deliver_spent(self.feed.venue, spent)
+        spent.clear()
+        contiguous = self.feed.contiguous or self._endpoint.has_spent_ids
+        if self._flow.deliver(trades, contiguous=contiguous):
             self.has_flowed = True
         for trade in trades:
             self._newest[trade.symbol] = trade.seq

@@ -1,12 +1,18 @@
 """Venues' past trades over REST: what to ask for, and how to read the answers.
 
-Pure: no I/O.  A venue that lists the newest trades first is asked backwards from the
-last that is wanted, one that lists the oldest first forwards from the first.
+Pure: no I/O.  Each venue is asked for the oldest trades first, so that they can go on
+while newer ones are fetched; how, depends on what it can be asked for:
+
+* Binance for trades from an id on, page after page.
+* Coinbase for trades before an id: for a page's worth of ids, backwards until these
+  have come.  Who wants more asks again.
+* Kraken for trades after a time.  Where that is a guess and was too late, further back.
+* Binance's futures for the newest thousand only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
@@ -15,16 +21,19 @@ from penstock.drivers.live.endpoints import RestKind
 from penstock.drivers.live.track import Wanted
 from penstock.errors import BadRecordError
 from penstock.feeds import BadFrameError, Notes
-from penstock.feeds.base import read
+from penstock.feeds.base import read, read_each
 from penstock.feeds.symbols import to_binance, to_coinbase, to_kraken_v1
-from penstock.feeds.values import TradeId, epoch_us, iso_us, price_of, size_of
+from penstock.feeds.values import TradeId, epoch_us, iso_us, price_of, size_of, unix_us
 from penstock.model import Side, Trade
 
-__all__ = ["HISTORIES", "History", "Query", "RefusedError", "remaining"]
+__all__ = ["HISTORIES", "History", "Page", "Query", "RefusedError"]
 
 _PAGE = 1000  # most trades that any of these venues gives at once
 # How far back to begin where only the end of a gap is known by its time.
 _BEFORE_US = 600_000_000
+_MOST_IDS = 2 * _PAGE  # between the ends of a page; beyond that one of them is wrong
+_MARGIN_US = 1_000_000
+_MOST_DIGITS = 12  # of a time in seconds: more are no time
 
 
 class RefusedError(BadRecordError):
@@ -51,19 +60,33 @@ class Query(NamedTuple):
     params: Mapping[str, str | int]
 
 
+class Page(NamedTuple):
+    """What a venue answered.
+
+    Attributes:
+        trades: Oldest first.
+        spent: Ids between these that, as it shows, no trade has.
+        faults: What is wrong with those that cannot be read, one sentence each.
+    """
+
+    trades: list[Trade]
+    spent: Sequence[int] = ()
+    faults: Sequence[str] = ()
+
+
 class History(NamedTuple):
     """How a venue is asked for past trades.
 
     Attributes:
         query: What to ask for next.
-        read: An answer's trades, oldest first, with the time of receipt.  Raises
-            BadFrameError where it cannot be read, RefusedError where it is a refusal.
-        newest_first: In which direction it pages.
+        read: An answer, with the time of receipt.  Raises BadFrameError where nothing
+            in it can be read, RefusedError where it is a refusal.
+        left: What to ask for after a page of such trades; None if that was all.
     """
 
     query: Callable[[Wanted], Query]
-    read: Callable[[bytes, Wanted, int], list[Trade]]
-    newest_first: bool
+    read: Callable[[bytes, Wanted, int], Page]
+    left: Callable[[Wanted, Sequence[Trade]], Wanted | None]
 
 
 class _Row(NamedTuple):
@@ -72,6 +95,14 @@ class _Row(NamedTuple):
     size: Decimal
     side: Side
     event_us: int
+
+
+class _Readable(Protocol):
+    def row(self) -> _Row:
+        """Return it as all venues' rows are."""
+
+
+_R = TypeVar("_R", bound=_Readable)
 
 
 class _CoinbaseRow(Struct):
@@ -124,7 +155,9 @@ class _KrakenRow(Struct, array_like=True):
 
     def row(self) -> _Row:
         side: Side = "buy" if self.side == "b" else "sell"
-        event_us = epoch_us(int(self.time * 1_000_000))
+        # With an exponent it could be a text without end.
+        is_time = self.time.is_finite() and abs(self.time.adjusted()) < _MOST_DIGITS
+        event_us = unix_us(f"{self.time:f}" if is_time else str(self.time))
         return _Row(self.trade_id, self.price, self.volume, side, event_us)
 
 
@@ -133,38 +166,59 @@ class _KrakenAnswer(Struct):
     result: dict[str, Raw] = {}
 
 
-_COINBASE = Decoder(list[_CoinbaseRow])
-_BINANCE = Decoder(list[_BinanceRow])
-_AGGREGATES = Decoder(list[_AggregateRow])
+_ROWS = Decoder(list[Raw])
+_COINBASE = Decoder(_CoinbaseRow)
+_BINANCE = Decoder(_BinanceRow)
+_AGGREGATE = Decoder(_AggregateRow)
 _KRAKEN = Decoder(_KrakenAnswer)
-_KRAKEN_ROWS = Decoder(list[_KrakenRow])
+_KRAKEN_ROW = Decoder(_KrakenRow)
 
 
-def remaining(wanted: Wanted, page: list[Trade], history: History) -> Wanted | None:
-    """Return what is still wanted after a page, None if no more is to be had.
-
-    Args:
-        wanted: What was asked for.
-        page: What came, oldest first.
-        history: Whose page it is.
-    """
-    if not page:
+def _left_backwards(wanted: Wanted, page: Sequence[Trade]) -> Wanted | None:
+    last = page[0].seq - 1
+    # Where the newest were wanted, what is missing before them now shows by the ids.
+    if wanted.last is None or not wanted.first <= last < wanted.last:
         return None
-    if history.newest_first:
-        last = page[0].seq - 1
-        has_moved = wanted.last is None or last < wanted.last
-        left = wanted._replace(last=last)
-    else:
-        newest = page[-1]
-        has_moved = newest.seq >= wanted.first
-        left = wanted._replace(first=newest.seq + 1, after_us=newest.event_us)
-    is_done = left.last is not None and left.last < left.first
-    return left if has_moved and not is_done else None
+    return wanted._replace(last=last)
+
+
+def _left_forwards(wanted: Wanted, page: Sequence[Trade]) -> Wanted | None:
+    first = page[-1].seq + 1
+    if first <= wanted.first or (wanted.last is not None and first > wanted.last):
+        return None
+    return wanted._replace(first=first)
+
+
+def _left_by_time(wanted: Wanted, page: Sequence[Trade]) -> Wanted | None:
+    oldest, newest = page[0], page[-1]
+    if wanted.is_guess and oldest.seq > wanted.first:
+        return _further_back(wanted, oldest, newest)
+    first = max(newest.seq + 1, wanted.first)
+    has_moved = newest.event_us > wanted.after_us
+    if not has_moved or (wanted.last is not None and first > wanted.last):
+        return None
+    return wanted._replace(first=first, after_us=newest.event_us, is_guess=False)
+
+
+def _further_back(wanted: Wanted, oldest: Trade, newest: Trade) -> Wanted | None:
+    """Guess again when the first of the wanted was made, by how fast ids rise."""
+    asked_us = min(_since_us(wanted) or oldest.event_us, oldest.event_us)
+    missing, ids = oldest.seq - wanted.first, max(newest.seq - oldest.seq, 1)
+    spread_us = max(newest.event_us - oldest.event_us, 0)
+    back_us = missing * spread_us * 5 // (4 * ids) + _MARGIN_US
+    # At least twice as far as before, so that it comes to an end.
+    after_us = asked_us - max(back_us, newest.event_us - asked_us)
+    return wanted._replace(after_us=after_us) if after_us > 0 else None
+
+
+def _left_nothing(_wanted: Wanted, _page: Sequence[Trade]) -> None:
+    return None
 
 
 def _coinbase_query(wanted: Wanted) -> Query:
     # docs.cdp.coinbase.com/exchange/rest-api/pagination: `after` is older than.
-    after = {} if wanted.last is None else {"after": wanted.last + 1}
+    end = None if wanted.last is None else min(wanted.last + 1, wanted.first + _PAGE)
+    after = {} if end is None else {"after": end}
     path = f"/products/{to_coinbase(wanted.symbol)}/trades"
     return Query(path, {"limit": _limit(wanted), **after})
 
@@ -192,14 +246,18 @@ def _usdm_query(wanted: Wanted) -> Query:
     return Query("/fapi/v1/trades", params)
 
 
+def _since_us(wanted: Wanted) -> int:
+    return wanted.after_us or max(wanted.before_us - _BEFORE_US, 0)
+
+
 def _kraken_query(wanted: Wanted) -> Query:
-    after_us = wanted.after_us or max(wanted.before_us - _BEFORE_US, 0)
-    # `since` is in nanoseconds and leaves out its own: others may share that moment.
     params: dict[str, str | int] = {
         "pair": to_kraken_v1(wanted.symbol).replace("/", ""),
-        "since": max(after_us * 1000 - 1, 0),
         "count": _PAGE,
     }
+    if since_us := _since_us(wanted):
+        # In nanoseconds, and leaves out its own: others may share that moment.
+        params["since"] = since_us * 1000 - 1
     return Query("/0/public/Trades", params)
 
 
@@ -207,22 +265,32 @@ def _limit(wanted: Wanted) -> int:
     return _PAGE if wanted.last is None else min(wanted.last - wanted.first + 1, _PAGE)
 
 
-def _coinbase_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
-    rows = [row.row() for row in read(_COINBASE, body)]
-    return _trades(rows, wanted, received_us)
+def _coinbase_read(body: bytes, wanted: Wanted, received_us: int) -> Page:
+    return _page(read(_ROWS, body), _COINBASE, wanted, received_us)
 
 
-def _binance_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
-    rows = [row.row() for row in read(_BINANCE, body)]
-    return _trades(rows, wanted, received_us)
+def _binance_read(body: bytes, wanted: Wanted, received_us: int) -> Page:
+    return _page(read(_ROWS, body), _BINANCE, wanted, received_us)
 
 
-def _aggregate_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
-    rows = [row.row() for row in read(_AGGREGATES, body)]
-    return _trades(rows, wanted, received_us)
+def _usdm_read(body: bytes, wanted: Wanted, received_us: int) -> Page:
+    page = _binance_read(body, wanted, received_us)
+    if page.faults or not page.trades:
+        return page
+    # It lists the newest trades without exception: an id in between is none.
+    first, last = page.trades[0].seq, page.trades[-1].seq
+    if last - first > _MOST_IDS:
+        return page
+    ids = range(max(first, wanted.first), min(last, wanted.last or last) + 1)
+    known = {trade.seq for trade in page.trades}
+    return page._replace(spent=[number for number in ids if number not in known])
 
 
-def _kraken_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
+def _aggregate_read(body: bytes, wanted: Wanted, received_us: int) -> Page:
+    return _page(read(_ROWS, body), _AGGREGATE, wanted, received_us)
+
+
+def _kraken_read(body: bytes, wanted: Wanted, received_us: int) -> Page:
     answer = read(_KRAKEN, body)
     if answer.error:
         reason = "; ".join(answer.error)
@@ -232,14 +300,25 @@ def _kraken_read(body: bytes, wanted: Wanted, received_us: int) -> list[Trade]:
     lists = [value for name, value in answer.result.items() if name != "last"]
     if len(lists) != 1:
         raise BadFrameError(f"expected one market's trades; found {len(lists)} lists")
-    rows = [row.row() for row in read(_KRAKEN_ROWS, lists[0])]
-    return _trades(rows, wanted, received_us)
+    return _page(read(_ROWS, lists[0]), _KRAKEN_ROW, wanted, received_us)
 
 
-def _trades(rows: list[_Row], wanted: Wanted, received_us: int) -> list[Trade]:
+def _page(
+    rows: list[Raw],
+    decoder: "Decoder[_R]",
+    wanted: Wanted,
+    received_us: int,
+) -> Page:
+    """Read the rows of an answer, those that cannot be read left out.
+
+    Raises:
+        BadFrameError: That is all of them.
+    """
     notes = Notes()  # whose counts of rounded numbers nobody asks for here
-    trades = [
-        Trade(
+
+    def trade_of(raw: Raw) -> Trade:
+        row = read(decoder, raw).row()
+        return Trade(
             venue=wanted.venue,
             symbol=wanted.symbol,
             price=price_of(row.price, notes),
@@ -250,16 +329,18 @@ def _trades(rows: list[_Row], wanted: Wanted, received_us: int) -> list[Trade]:
             trade_id=str(row.id),
             seq=row.id,
         )
-        for row in rows
-    ]
+
+    trades, faults = read_each(rows, trade_of)
+    if faults and not trades:
+        raise BadFrameError(*faults)
     trades.sort(key=lambda trade: trade.seq)
-    return trades
+    return Page(trades, faults=faults)
 
 
 HISTORIES: Mapping[RestKind, History] = {
-    "binance": History(_binance_query, _binance_read, newest_first=False),
-    "binance-agg": History(_aggregate_query, _aggregate_read, newest_first=False),
-    "binance-usdm": History(_usdm_query, _binance_read, newest_first=True),
-    "coinbase": History(_coinbase_query, _coinbase_read, newest_first=True),
-    "kraken": History(_kraken_query, _kraken_read, newest_first=False),
+    "binance": History(_binance_query, _binance_read, _left_forwards),
+    "binance-agg": History(_aggregate_query, _aggregate_read, _left_forwards),
+    "binance-usdm": History(_usdm_query, _usdm_read, _left_nothing),
+    "coinbase": History(_coinbase_query, _coinbase_read, _left_backwards),
+    "kraken": History(_kraken_query, _kraken_read, _left_by_time),
 }

@@ -202,7 +202,6 @@ class LiveSource:
             clock_us=clocks.wall_us,
             clock_s=clocks.steady_s,
             sleep=asyncio.sleep,
-            most=timing.max_backfill,
         )
         keeper = GapKeeper(self._marks, rests.keys(), timing)
         flow = Flow(keeper, self._backfill, self._inbox, timing, clocks.steady_s)

@@ -92,8 +92,14 @@ class TickerStatus(Struct, frozen=True, kw_only=True):
         missing: How many.
         duplicates: Trades that came again, or after they had been given up.
         held: Trades that wait for a missing one now.
-        latency_p50_us: Received minus made, of the newest trades; None before the
-            first.  Negative where our clock is slow.
+        outages: How often nothing came for a while where missing trades cannot be
+            counted, so that any number may be missing; a start that goes on from an
+            earlier run is one.
+        blind_s: How long these lasted, where that is known.
+        odd: Trades left out because their ids are far from all others.
+        resets: How often the venue began its ids anew.
+        latency_p50_us: Received minus made, of the newest trades that came as they
+            were made; None before the first.  Negative where our clock is slow.
         latency_p99_us: Likewise.
     """
 
@@ -108,6 +114,10 @@ class TickerStatus(Struct, frozen=True, kw_only=True):
     held: int
     latency_p50_us: int | None
     latency_p99_us: int | None
+    outages: int = 0
+    blind_s: float = 0.0
+    odd: int = 0
+    resets: int = 0
 
 
 class SourceStatus(Struct, frozen=True, kw_only=True):
@@ -147,6 +157,10 @@ class TickerCounts(Struct):
     gaps: int = 0
     missing: int = 0
     duplicates: int = 0
+    outages: int = 0
+    blind_s: float = 0.0
+    odd: int = 0
+    resets: int = 0
     latencies_us: deque[int] = field(default_factory=lambda: deque(maxlen=_SAMPLE))
 
     def status(
@@ -168,6 +182,10 @@ class TickerCounts(Struct):
             held=held,
             latency_p50_us=_percentile(sample, 0.50),
             latency_p99_us=_percentile(sample, 0.99),
+            outages=self.outages,
+            blind_s=self.blind_s,
+            odd=self.odd,
+            resets=self.resets,
         )
 
 

@@ -3,18 +3,37 @@
 Pure; `GapKeeper` says when.
 """
 
+from collections.abc import Collection
 from math import inf
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace as _replace
 
+from penstock.drivers.live.ids import Recent
 from penstock.drivers.live.status import TickerCounts
-from penstock.model import MAX_SEQ, Trade
+from penstock.feeds.sequence import NUMBERS_PER_US
+from penstock.model import Trade
 
-__all__ = ["Track", "Wanted"]
+__all__ = ["Track", "Verdict", "Wanted"]
+
+Verdict = Literal["new", "known", "late", "odd", "absurd"]
 
 _MAX_GAP = 2**31 - 1  # see `Trade`
+# A venue's ids stay below 2**44, which is three thousand times what the busiest has
+# reached.  Above that, a `seq` holds how often the venue began its ids anew, so that
+# it rises all the same, and the next start knows where to go on.
+_ID_BITS = 44
 _SPAN = 1000  # ids that venues give at once: holes so close are asked for together
+# A jump that is larger is believed when other trades confirm it: where ids count by
+# one, and where one numbering serves all of a venue's markets.
+_FAR = 100_000
+_FAR_RISING = 100_000_000
+# One odd id is a mistake; so many that agree are the venue's new numbering.
+_AGREEING = 3
+_MOST_STRANGERS = 1_000
+# A trade that is so much newer than our start was not passed on by an earlier run,
+# whatever the difference between the venue's clock and ours.
+_SKEW_US = 10_000_000
 
 
 class Wanted(NamedTuple):
@@ -26,6 +45,8 @@ class Wanted(NamedTuple):
         last: The highest; None for whatever is newer.
         after_us: When the trade before them was made; 0 where that is not known.
         before_us: When the trade after them was made; likewise.
+        is_guess: Whether where to begin in time is one, and may be too late.
+        base: What is added to the venue's ids; other trades are no answer.
     """
 
     venue: str
@@ -34,96 +55,193 @@ class Wanted(NamedTuple):
     last: int | None
     after_us: int = 0
     before_us: int = 0
+    is_guess: bool = False
+    base: int = 0
 
 
 class Track:
     """Where one ticker stands.
 
+    Ids are those of the venue plus `base`, which rises when the venue begins anew.
+
     Attributes:
         last: The highest id passed on; 0 before the first.
-        next: The highest id that need not wait.
-        held: Those that wait: id to the trade, and since when.
+        next: The lowest id of which nothing is known; 0 before the first.
+        held: Those that wait: id to the trade, None where the venue spent the id on
+            no trade, and since when.
         front: The lowest id held.
-        ask_s: When to ask for what is missing; infinite while that is under way.
+        top: The highest id that was believed.
+        lost: Trades given up since the last that was passed on.
+        ask_s: When to ask for what is missing, and `is_asking` whether that is under
+            way.
         known: The highest id that the venue spoke of, while it has not come; else 0.
         is_checking: Whether the venue is to be asked for whatever is newer.
         is_new: Whether the current connection has yet to bring its first trade.
+        blind_s: For how long nothing came before the current connection, while it is
+            open whether anything was missed; else None.
         event_us: When the last trade passed on was made.
-        newest_us: The highest of these times, and `floor_us` what it was when the
-            current connection began.
+        newest_us: The highest of these times, -1 before the first, and `floor_us`
+            what it was when the current connection began.
+        strangers: Trades whose ids are odd, in the order in which they came, until it
+            is known what to make of them.
+        since_us: When the first trade came, and `live_us` the first one of the
+            current connection, by our clock.
     """
 
     __slots__ = (
         "ask_s",
+        "base",
+        "blind_s",
         "counts",
         "event_us",
         "floor_us",
         "front",
         "held",
+        "is_asking",
         "is_checking",
         "is_contiguous",
         "is_new",
         "known",
         "known_s",
         "last",
+        "live_us",
+        "lost",
         "newest_us",
         "next",
+        "recent",
+        "since_us",
+        "strangers",
         "symbol",
+        "top",
         "venue",
     )
 
     def __init__(self, venue: str, symbol: str, last: int) -> None:
         self.venue, self.symbol, self.last = venue, symbol, last
+        self.base = last >> _ID_BITS << _ID_BITS
         self.counts = TickerCounts()
-        self.next = MAX_SEQ
-        self.held: dict[int, tuple[Trade, float]] = {}
-        self.front = self.known = 0
+        self.next = last + 1 if last else 0
+        self.held: dict[int, tuple[Trade | None, float]] = {}
+        self.front = self.known = self.lost = 0
+        self.top = last
         self.ask_s, self.known_s = inf, 0.0
         self.is_new, self.is_contiguous = True, False
-        self.is_checking = False
+        self.is_asking = self.is_checking = False
+        self.blind_s: float | None = 0.0 if last else None
         self.event_us = 0
-        self.newest_us = self.floor_us = -1
+        self.newest_us = self.floor_us = self.since_us = self.live_us = -1
+        self.recent = Recent()
+        self.strangers: list[Trade] = []
 
-    def start(self, *, contiguous: bool, fetchable: bool) -> None:
+    def start(self, trade: Trade, *, contiguous: bool) -> None:
         """Begin with a connection's first trade."""
         self.is_new, self.is_contiguous = False, contiguous
-        if not self.last:
-            return
-        if contiguous:
-            if self.next == MAX_SEQ:
-                self.next = self.last + 1
-        elif fetchable:
-            # No trade may go on until the venue was asked what came before it.
-            self.next, self.is_checking = 0, True
+        self.live_us = trade.received_us
+        if self.since_us < 0:
+            self.since_us = trade.received_us
+            if self.last and not trade.seq:  # see `Sequencer`
+                self.newest_us = self.floor_us = self.last // NUMBERS_PER_US
+        if contiguous:  # what was missed shows by the ids
+            self.blind_s = None
 
-    def knows(self, seq: int, event_us: int) -> bool:
-        """Tell whether a trade was passed on before."""
-        if seq:
-            return seq <= self.last
-        return event_us <= self.floor_us
+    def numbered(self, trade: Trade) -> Trade:
+        """Return a trade with its id as ids are counted here."""
+        if not self.base or not trade.seq:
+            return trade
+        return _replace(trade, seq=trade.seq + self.base)
 
-    def hold(self, trade: Trade, now_s: float) -> bool:
-        """Let a trade wait; return False if it does so already."""
+    def judge(self, trade: Trade) -> Verdict:
+        """Tell what a trade is by its id.
+
+        `late` is one that can no more be put in its place where ids do not count; what
+        is `odd` waits for others that confirm it; what is `absurd` is no id.
+        """
         seq = trade.seq
+        if not seq:
+            return "new" if trade.event_us > self.floor_us else "known"
+        if seq >= self.base + 2**_ID_BITS:
+            return "absurd"
+        if seq >= self.next:
+            return "new" if self.is_near(seq) else "odd"
+        if seq in self.recent:
+            return "known"
+        if not self.is_contiguous and self.recent.covers(seq):
+            return "late"
+        known_us = self.since_us if self.newest_us < 0 else self.newest_us
+        return "odd" if trade.event_us > known_us else "known"
+
+    def is_near(self, seq: int) -> bool:
+        """Tell whether an id is so close to what is known that it need not wait."""
+        return not self.next or seq - max(self.top, self.next) <= self.far
+
+    @property
+    def far(self) -> int:
+        """How far a jump may go without a confirmation."""
+        return _FAR if self.is_contiguous else _FAR_RISING
+
+    def meet(self, trade: Trade) -> list[Trade]:
+        """Keep an odd trade; return all of its numbering once they prove that it is."""
+        if any(trade.seq == other.seq for other in self.strangers):
+            self.counts.duplicates += 1
+        else:
+            self.strangers.append(trade)
+        if len(self.strangers) > _MOST_STRANGERS:
+            del self.strangers[0]
+            self.counts.odd += 1
+        near = [t for t in self.strangers if abs(t.seq - trade.seq) <= self.far]
+        is_proof = len(near) >= _AGREEING
+        if trade.seq < self.next and self.newest_us < 0:
+            # They may be what an earlier run passed on.
+            is_proof &= trade.event_us > self.since_us + _SKEW_US
+        return sorted(near, key=lambda t: t.seq) if is_proof else []
+
+    def dismiss(self, but: Collection[Trade] = ()) -> None:
+        """Forget the odd trades, and count them; `but` these are odd no more."""
+        kept = {trade.seq for trade in but}
+        for seq in (trade.seq for trade in self.strangers if trade.seq not in kept):
+            if seq < self.next:
+                self.counts.duplicates += 1
+            else:
+                self.counts.odd += 1
+        self.strangers.clear()
+
+    def begin_anew(self, strangers: list[Trade]) -> list[Trade]:
+        """Go over to a numbering that begins again; return its trades as of now."""
+        step = 2**_ID_BITS
+        self.base += step
+        self.next = self.top = strangers[0].seq + step
+        self.known = 0
+        self.counts.resets += 1
+        return [_replace(trade, seq=trade.seq + step) for trade in strangers]
+
+    def hold(self, seq: int, trade: Trade | None, now_s: float) -> bool:
+        """Let a trade wait, or an id that is none; return False if it does already."""
         if seq in self.held:
             return False
         if seq < self.front or not self.held:
             self.front = seq
         self.held[seq] = trade, now_s
+        self.top = max(self.top, seq)
         return True
 
-    def release(self, trade: Trade, out: list[Trade]) -> None:
-        """Pass a trade on, with the gap before it."""
-        counts, seq = self.counts, trade.seq
+    def release(self, seq: int, trade: Trade | None, out: list[Trade]) -> None:
+        """Pass a trade on, with the gap before it, or an id that is none."""
         if seq:
             if self.is_contiguous:
-                if self.last and seq > self.last + 1:
-                    gap = min(seq - self.last - 1, _MAX_GAP)
-                    trade = _replace(trade, gap=gap)
-                    counts.gaps += 1
-                    counts.missing += gap
-                self.next = seq + 1
+                self.lost += seq - self.next
+            self.next = seq + 1
+            self.top = max(self.top, seq)
+        if trade is None:
+            return
+        counts, gap = self.counts, min(self.lost, _MAX_GAP)
+        if gap:
+            trade = _replace(trade, gap=gap)
+            counts.gaps += 1
+            counts.missing += gap
+            self.lost = 0
+        if seq:
             self.last = seq
+            self.recent.add(seq)
         self.event_us = trade.event_us
         if trade.event_us > self.newest_us:
             self.newest_us = trade.event_us
@@ -131,25 +249,24 @@ class Track:
         counts.backfilled += trade.backfilled
         out.append(trade)
 
-    def want(self, most: int) -> Wanted:
-        """Say what is missing; the newest, where it is more than `most` trades."""
-        first, last = self.next if self.is_contiguous else self.last + 1, self._end()
-        after_us = self.event_us
-        before_us = self.held[self.front][0].event_us if self.held else 0
-        if self.is_contiguous and last is not None and last - first >= most:
-            skipped = last - most + 1 - first
-            if after_us and before_us:  # about when the first of them was made
-                after_us += (before_us - after_us) * skipped // (last - first + 1)
-            first += skipped
-            if self.held:
-                self.next = first
-        return Wanted(self.venue, self.symbol, first, last, after_us, before_us)
+    def want(self) -> Wanted:
+        """Say what is missing."""
+        end = self._end()
+        before = self.held[self.front][0] if self.held else None
+        return Wanted(
+            self.venue,
+            self.symbol,
+            self.next - self.base,
+            None if end is None else end - self.base,
+            self.event_us,
+            before.event_us if before else 0,
+            is_guess=not self.event_us,
+            base=self.base,
+        )
 
     def _end(self) -> int | None:
         if not self.held:
             return self.known or None
-        if not self.is_contiguous:
-            return self.front - 1
         # With the first hole also those that a page has room for.
         end, below = self.front - 1, self.front
         for seq in sorted(self.held):

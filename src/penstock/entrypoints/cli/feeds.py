@@ -143,6 +143,9 @@ def _print(found: "FeedsStatus", *, is_running: bool) -> None:
         ],
     )
     say(f"\n{_queue(source)}; {_requests(source)}")
+    for ticker in source.tickers:
+        if words := _uncounted(ticker):
+            say(f"\n{ticker.ticker}: {words}")
     remarks = [text for c in source.connections for text in _remarks(c)]
     if remarks:
         say("\n" + "\n".join(remarks))
@@ -170,6 +173,21 @@ def _requests(source: "SourceStatus") -> str:
     requests = counted(source.requests, "request")
     failed = ", ".join(f"{why} ({n:,})" for why, n in source.request_errors.items())
     return f"{requests} for past trades" + (f", failed: {failed}" if failed else "")
+
+
+def _uncounted(found: "TickerStatus") -> str:
+    """Say what happened to a ticker that no column of the table has."""
+    words = []
+    if found.outages:
+        words.append(
+            f"{counted(found.outages, 'outage')}, {found.blind_s:,.1f} s as far as is "
+            "known, of which missing trades cannot be counted"
+        )
+    if found.resets:
+        words.append(f"ids began anew {counted(found.resets, 'time')}")
+    if found.odd:
+        words.append(f"{counted(found.odd, 'trade')} with odd ids left out")
+    return "; ".join(words)
 
 
 def _connection_state(found: "ConnectionStatus", *, is_running: bool) -> str:

@@ -4,6 +4,7 @@ The file is DATA_DIR/feeds.json, written about once a second, whole or not at al
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,7 +114,7 @@ class Notices:
     def __init__(self) -> None:
         self._said: set[str] = set()
         self._was_live: dict[str, bool] = {}
-        self._missing: dict[str, int] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._quiet: set[str] = set()
 
     def of(self, status: SourceStatus) -> Iterator[str]:
@@ -153,15 +154,32 @@ class Notices:
         self._was_live[found.name] = is_live
 
     def _ticker(self, found: TickerStatus) -> Iterator[str]:
-        missing = found.missing - self._missing.get(found.ticker, 0)
-        if missing > 0:
-            self._missing[found.ticker] = found.missing
+        if missing := self._more(found, "missing"):
             yield f"{found.ticker}: {counted(missing, 'trade')} missing for good"
+        if self._more(found, "outages"):
+            yield (
+                f"{found.ticker}: trades may be missing from before it was connected; "
+                "they cannot be counted"
+            )
+        if self._more(found, "resets"):
+            yield f"{found.ticker}: the venue began its ids anew"
+        if odd := self._more(found, "odd"):
+            yield (
+                f"{found.ticker}: {counted(odd, 'trade')} left out, with ids far from "
+                "all others"
+            )
         if found.is_stale and found.ticker not in self._quiet:
             self._quiet.add(found.ticker)
             yield f"{found.ticker}: no trade for a while"
         elif not found.is_stale:
             self._quiet.discard(found.ticker)
+
+    def _more(self, found: TickerStatus, name: str) -> int:
+        """Return by how much a ticker's count has risen."""
+        count: int = getattr(found, name)
+        more = count - self._counts[found.ticker, name]
+        self._counts[found.ticker, name] = count
+        return max(more, 0)
 
 
 def read_status(data_dir: Path) -> FeedsStatus | None:
