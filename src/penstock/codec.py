@@ -26,6 +26,7 @@ __all__ = [
     "decode_trade",
     "encode_json",
     "encode_trade",
+    "is_ticker",
     "iso_time",
 ]
 
@@ -196,6 +197,16 @@ def decode_record(data: bytes, ticker: str) -> tuple[list[Trade], list[BadLine]]
         return decoder.decode_lines(data), []
     except _UNREADABLE:
         return _decode_each(data, ticker)
+
+
+def is_ticker(key: str) -> bool:
+    """Tell whether a partition key is a ticker; no record of another has trades.
+
+    >>> [is_ticker(key) for key in ("coinbase:BTC-USD", "user-1", "")]
+    [True, False, False]
+    """
+    venue, _, symbol = key.partition(":")
+    return _names_are_valid(venue, symbol)
 
 
 @lru_cache(maxsize=16_384)  # of 3 kB each

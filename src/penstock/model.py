@@ -228,8 +228,13 @@ class CompletedTrade(Struct, frozen=True, kw_only=True, tag="completed"):
 Delivery = Alert | CompletedTrade
 
 
-class TickerState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TickerState(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """All that the step remembers of a ticker: small, and bounded whatever the rate.
+
+    One with fields that are not known is another version's, which has put something
+    there that the next commit would lose: it cannot be decoded.
 
     Attributes:
         version: Counts commits; a commit names the version it started from.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from penstock.codec import Entry, Packer, decode_record
+from penstock.codec import Entry, Packer, decode_record, is_ticker
 from penstock.engine.history import history_rows
 from penstock.engine.rules import Rules
 from penstock.engine.step import Folded, fold
@@ -184,7 +184,8 @@ def _attempt(
 ) -> list[str]:
     # Fold and commit each ticker once; return those that turned out stale.
     try:
-        states = ports.states.load(waiting)
+        # What is no ticker has no state, and a store may not even take it for a key.
+        states = ports.states.load(list(filter(is_ticker, waiting)))
     except UnavailableError as e:
         result.failed.update(dict.fromkeys(waiting, e))
         return []

@@ -258,6 +258,16 @@ def test_bytes_under_a_key_without_trades_leave_letters_and_no_state():
     assert [x.key for x in world.ports.dead_letters.list()] == ["no ticker"] * 2
 
 
+def test_a_store_is_not_asked_for_the_state_of_what_is_no_ticker():
+    # One may be longer than a store's keys, or name something else that is in it.
+    world = World()
+    down = {"~pipeline/shard-0", "", "k" * 3_000}
+    world.fault = refusing(down)
+    records = [record(n, [], key, b"x\n") for n, key in enumerate(sorted(down), 1)]
+    result = world.process([*records, record(4, tape((100, 0)))])
+    assert (result.dead_letters, result.applied, result.failed) == (3, 1, {})
+
+
 def test_a_ticker_with_a_state_remembers_records_without_trades():
     world = World()
     world.process([record(1, tape((100, 0)))])
