@@ -1,4 +1,8 @@
-"""The profile for the emulator: the same app without what its CloudFormation lacks."""
+"""The profile for the emulator: the same app without what its CloudFormation lacks.
+
+Alarms over several metrics it lacks as well: `MonitoringStack` leaves them out itself,
+for the dashboard shows what alarms there are.
+"""
 
 from aws_cdk import App, CfnResource
 
