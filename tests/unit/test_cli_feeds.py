@@ -95,5 +95,6 @@ def test_what_the_table_has_no_column_for_is_said_below_it(monkeypatch, capsys):
     feeds._print(found(CONNECTION, ticker=ticker), is_running=True)
     assert (
         "kraken:BTC-USD: 2 outages, 12.3 s as far as is known, of which missing trades "
-        "cannot be counted; ids began anew 1 time; 3 trades with odd ids left out"
+        "cannot be counted; ids began anew 1 time; 3 trades with odd ids or times left "
+        "out"
     ) in capsys.readouterr().out

@@ -91,6 +91,16 @@ class TestOrder:
         assert seqs(keeper.take(503)) == [503]
         assert keeper.status.duplicates == 0
 
+    def test_it_begins_so_too_where_they_can_wait_no_longer(self):
+        keeper = Keeper({})
+        keeper.take(502, 500)
+        given = keeper.keeper.flush()
+        assert (seqs(given), gaps(given)) == ([500, 502], {502: 1})
+        keeper = Keeper({})
+        given = keeper.take(*range(510, 499, -1), *range(511, 560))
+        assert seqs(given) == list(range(500, 560))
+        assert gaps(given) == {}
+
     def test_what_is_missing_among_the_first_is_asked_for(self):
         keeper = Keeper({})
         keeper.take(500, 502)
@@ -334,6 +344,26 @@ class TestOddIds:
             assert keeper.take(2**62 + number) == []
         assert seqs(keeper.take(6)) == [6]
         assert keeper.status.odd == 5
+
+    def test_a_time_to_come_is_left_out_and_its_id_fetched(self):
+        keeper = Keeper()
+        keeper.take(5)
+        garbled = [trade(6, event_us=2 * 86_400_000_000)]
+        keeper.keeper.take(garbled, keeper.now_s, contiguous=True)
+        keeper.take(7)
+        keeper.after(1.0)
+        (wanted,) = keeper.wanted()
+        assert seqs(keeper.fill(wanted, 6)) == [6, 7]
+        assert keeper.status.odd == 1
+
+    def test_what_is_fetched_has_no_odd_ids_either(self):
+        keeper = Keeper()
+        keeper.take(5)
+        keeper.keeper.check(*TICKER, keeper.now_s)
+        keeper.after(1.0)
+        (wanted,) = keeper.wanted()
+        assert seqs(keeper.fill(wanted, 6, 10**9)) == [6]
+        assert keeper.status.held == 0
 
     def test_a_large_jump_that_others_confirm_is_a_gap(self):
         keeper = Keeper()
@@ -595,6 +625,13 @@ class TestWithoutIds:
         assert self.take(15, 20, 21, 21, 19) == [21, 21]
         # It repeats what came before, so nothing can be missing in between.
         assert self.status.outages == 0
+
+    def test_a_time_to_come_silences_nothing(self):
+        to_come_us = 3 * 86_400_000_000
+        assert self.take(10, to_come_us, 20) == [10, 20]
+        self.keeper.resumed(*TICKER, 100.0, blind_s=3.0)
+        assert self.take(30) == [30]
+        assert self.status.odd == 1
 
     def test_a_connection_that_repeats_nothing_known_ends_an_outage(self):
         self.take(10)

@@ -130,7 +130,7 @@ def test_what_cannot_be_counted_is_told_each_time():
         "they cannot be counted"
     )
     anew = "kraken:BTC-USD: the venue began its ids anew"
-    odd = "kraken:BTC-USD: 2 trades left out, with ids far from all others"
+    odd = "kraken:BTC-USD: 2 trades left out, with ids or times far from all others"
     assert told(
         ticker(outages=1),
         ticker(outages=1),

@@ -207,8 +207,8 @@ class Connection:
         """Note that what comes from here on comes by this line."""
         now_s, renew_s = self._clocks.steady_s(), self._endpoint.renew_s
         blind_s = None
-        if self.counts.lost_s is not None:
-            blind_s = now_s - (self.counts.heard_s or self.counts.lost_s)
+        if (lost_s := self.counts.lost_s) is not None:
+            blind_s = now_s - min(lost_s, self.counts.heard_s or lost_s)
         self.counts.connected(now_s)
         for symbol in self._symbols:
             self._flow.keeper.resumed(line.feed.venue, symbol, now_s, blind_s=blind_s)
@@ -276,6 +276,8 @@ class Connection:
         async with asyncio.timeout(timing.connect_s):
             while not (successor.has_spoken or any(r.done() for r in readings)):
                 await asyncio.sleep(timing.tick_s)
+        if line.reading.done() and not successor.has_spoken:
+            self.counts.lost(line.heard_s)  # nobody listened in between
         first = asyncio.FIRST_COMPLETED
         await asyncio.wait(readings, timeout=timing.overlap_s, return_when=first)
         if successor.reading.done():

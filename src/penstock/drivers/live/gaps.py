@@ -124,7 +124,8 @@ class GapKeeper:
             return out
         for trade in trades:
             seq = trade.seq + track.base
-            if seq >= track.next and seq not in track.held:
+            is_new = seq >= track.next and seq not in track.held
+            if is_new and track.is_near(seq):
                 fetched = _replace(trade, seq=seq, backfilled=True)
                 self._place(track, seq, fetched, now_s, out)
         out += self.spent(wanted.venue, wanted.symbol, spent, now_s)
@@ -357,11 +358,13 @@ class GapKeeper:
     ) -> None:
         """Release what has waited since `before_s`, and what is above `keep` trades."""
         held = track.held
-        if track.is_contiguous and not track.next:
-            track.next = track.front
         expired = max(
             (s for s, (_, since) in held.items() if since <= before_s), default=0
         )
+        if not expired and len(held) <= keep:
+            return
+        if track.is_contiguous and not track.next:
+            track.next = track.front
         for seq in sorted(held):
             if seq > max(expired, track.next) and len(held) <= keep:
                 break

@@ -96,7 +96,7 @@ class TickerStatus(Struct, frozen=True, kw_only=True):
             counted, so that any number may be missing; a start that goes on from an
             earlier run is one.
         blind_s: How long these lasted, where that is known.
-        odd: Trades left out because their ids are far from all others.
+        odd: Trades left out because their ids or times are far from all others.
         resets: How often the venue began its ids anew.
         latency_p50_us: Received minus made, of the newest trades that came as they
             were made; None before the first.  Negative where our clock is slow.

@@ -34,6 +34,7 @@ _MOST_STRANGERS = 1_000
 # A trade that is so much newer than our start was not passed on by an earlier run,
 # whatever the difference between the venue's clock and ours.
 _SKEW_US = 10_000_000
+_DAY_US = 86_400_000_000
 
 
 class Wanted(NamedTuple):
@@ -154,13 +155,14 @@ class Track:
         """Tell what a trade is by its id.
 
         `late` is one that can no more be put in its place where ids do not count; what
-        is `odd` waits for others that confirm it; what is `absurd` is no id.
+        is `odd` waits for others that confirm it; what is `absurd` has an id that is
+        none, or a time to come.
         """
         seq = trade.seq
+        if self._is_absurd(trade):
+            return "absurd"
         if not seq:
             return "new" if trade.event_us > self.floor_us else "known"
-        if seq >= self.base + 2**_ID_BITS:
-            return "absurd"
         if seq >= self.next:
             return "new" if self.is_near(seq) else "odd"
         if seq in self.recent:
@@ -169,6 +171,13 @@ class Track:
             return "late"
         known_us = self.since_us if self.newest_us < 0 else self.newest_us
         return "odd" if trade.event_us > known_us else "known"
+
+    def _is_absurd(self, trade: Trade) -> bool:
+        if trade.seq >= self.base + 2**_ID_BITS:
+            return True
+        # Our clock may be wrong, and so may one trade's time; hardly in the same way.
+        to_come_us = max(self.newest_us, trade.received_us) + _DAY_US
+        return self.newest_us >= 0 and trade.event_us > to_come_us
 
     def is_near(self, seq: int) -> bool:
         """Tell whether an id is so close to what is known that it need not wait."""

@@ -186,7 +186,7 @@ def _uncounted(found: "TickerStatus") -> str:
     if found.resets:
         words.append(f"ids began anew {counted(found.resets, 'time')}")
     if found.odd:
-        words.append(f"{counted(found.odd, 'trade')} with odd ids left out")
+        words.append(f"{counted(found.odd, 'trade')} with odd ids or times left out")
     return "; ".join(words)
 
 

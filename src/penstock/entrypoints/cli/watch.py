@@ -165,8 +165,8 @@ class Notices:
             yield f"{found.ticker}: the venue began its ids anew"
         if odd := self._more(found, "odd"):
             yield (
-                f"{found.ticker}: {counted(odd, 'trade')} left out, with ids far from "
-                "all others"
+                f"{found.ticker}: {counted(odd, 'trade')} left out, with ids or times "
+                "far from all others"
             )
         if found.is_stale and found.ticker not in self._quiet:
             self._quiet.add(found.ticker)
