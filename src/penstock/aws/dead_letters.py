@@ -3,17 +3,21 @@
     dead-letter/YYYY/MM/DD/HH/<shard>-<sequence number>.gz      gzipped NDJSON
 
 A record with ten thousand bad lines costs one request, and the table `dead_letters`
-reads them as they are.
+reads them as they are.  An object is changed on condition that it is the one that was
+read: of two who change it at once, one reads it again.
 """
 
 import gzip
-from collections.abc import Collection, Iterable, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
 from penstock.aws.clients import at_once
 from penstock.aws.objects import S3Objects
+from penstock.aws.patience import attempts
 from penstock.codec import encode_json
+from penstock.errors import ConfigError, UnavailableError
 from penstock.layout import DEAD_LETTERS, dead_letter_key
 from penstock.model import DeadLetter
 from penstock.ports import arrival_order
@@ -21,6 +25,8 @@ from penstock.ports import arrival_order
 __all__ = ["S3DeadLetters"]
 
 _decoder = msgspec.json.Decoder(DeadLetter)
+
+_Letters = list[DeadLetter]
 
 
 class S3DeadLetters:
@@ -33,7 +39,8 @@ class S3DeadLetters:
         """See `DeadLetters.put`.
 
         Raises:
-            ConfigError: There is no such bucket, or no leave to write to it.
+            ConfigError: There is no such bucket, no leave to write to it, or an object
+                of a letter's name that holds something else.
         """
         groups: dict[str, list[DeadLetter]] = {}
         for letter in letters:
@@ -44,27 +51,46 @@ class S3DeadLetters:
         key, letters = group
         if self._objects.put_new(key, _encode(letters)):
             return
-        # Of a redelivery, or of another ticker in the same aggregated record.
-        kept = self._read(key)
-        known = {letter.id for letter in kept}
-        new = [letter for letter in letters if letter.id not in known]
-        if new:
-            self._objects.put(key, _encode([*kept, *new]))
 
-    def _read(self, key: str) -> list[DeadLetter]:
-        data = self._objects.get(key)
-        if data is None:  # removed meanwhile
-            return []
-        return [_decoder.decode(line) for line in gzip.decompress(data).splitlines()]
+        # Of a redelivery, or of another ticker in the same aggregated record.
+        def add(kept: _Letters) -> _Letters:
+            known = {letter.id for letter in kept}
+            return [*kept, *(letter for letter in letters if letter.id not in known)]
+
+        if not self._change(key, add):
+            raise ConfigError(
+                f"{key} holds no dead letters of penstock's, but has the name of some:"
+                " move it away."
+            )
+
+    def _change(self, key: str, change: Callable[[_Letters], _Letters]) -> bool:
+        # Returns False where the object is not ours.
+        for _ in attempts():
+            data, tag = self._objects.get_tagged(key)
+            kept = _decode(data)
+            if kept is None:
+                return False
+            wanted = change(kept)
+            if len(wanted) == len(kept) or self._store(key, wanted, tag):
+                return True
+        raise UnavailableError(f"{key}: it changed under every attempt to change it")
+
+    def _store(self, key: str, letters: _Letters, tag: str) -> bool:
+        if not letters:
+            return self._objects.remove(key, tag)
+        if not tag:
+            return self._objects.put_new(key, _encode(letters))
+        return self._objects.replace(key, _encode(letters), tag)
 
     def list(self) -> list[DeadLetter]:
-        """See `DeadLetters.list`.
+        """See `DeadLetters.list`; passes over objects that hold something else.
 
         Raises:
             ConfigError: There is no such bucket, or no leave to read it.
         """
         keys = [*self._objects.keys(DEAD_LETTERS)]
-        letters = [x for group in at_once(self._read, keys) for x in group]
+        objects = at_once(self._objects.get, keys)
+        letters = [letter for data in objects for letter in _decode(data) or ()]
         return sorted(letters, key=arrival_order)
 
     def remove(self, ids: Collection[str]) -> None:
@@ -75,13 +101,22 @@ class S3DeadLetters:
         """
         if not ids:
             return
+
+        def leave(kept: _Letters) -> _Letters:
+            return [letter for letter in kept if letter.id not in ids]
+
         for key in [*self._objects.keys(DEAD_LETTERS)]:
-            kept = self._read(key)
-            left = [letter for letter in kept if letter.id not in ids]
-            if not left:
-                self._objects.remove(key)
-            elif len(left) < len(kept):
-                self._objects.put(key, _encode(left))
+            self._change(key, leave)
+
+
+def _decode(data: bytes | None) -> _Letters | None:
+    """Read an object; one that is not there holds no letters, a foreign one is None."""
+    if data is None:
+        return []
+    try:
+        return [_decoder.decode(line) for line in gzip.decompress(data).splitlines()]
+    except (OSError, EOFError, zlib.error, msgspec.DecodeError):
+        return None
 
 
 def _encode(letters: Iterable[DeadLetter]) -> bytes:

@@ -25,13 +25,14 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
 
-from penstock.aws.errors import RETRYABLE
+from penstock.aws.errors import may_pass
 
 __all__ = ["DirectDynamo", "can_be_direct"]
 
 _VERSION = "DynamoDB_20120810"
-_SERVER_FAULT, _REFUSED = 500, 400
+_REFUSED = 400
 _FIRST_WAIT_S = 0.05
 # Tried again after its answer was lost, it is done once: by the token.
 _TRANSACTION = "TransactWriteItems"
@@ -129,9 +130,9 @@ class DirectDynamo:
             try:
                 return self._send(operation, body)
             except ClientError as e:
-                if not _may_pass(e):
+                if not may_pass(e):
                     raise
-            except (ConnectionError, HTTPClientError):
+            except (ConnectionError, HTTPClientError, ResponseParserError):
                 pass
             time.sleep(_chance.uniform(0, _FIRST_WAIT_S * 2**attempt))
         return self._send(operation, body)
@@ -146,8 +147,10 @@ class DirectDynamo:
         answer = self._session.send(request.prepare())
         if answer.status_code >= _REFUSED:
             raise _error(operation, answer.status_code, answer.content)
-        found: dict[str, Any] = msgspec.json.decode(answer.content)
-        return found
+        try:
+            return msgspec.json.decode(answer.content, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError) as e:
+            raise ResponseParserError(f"{operation}: {e}") from e
 
 
 def _error(operation: str, status: int, content: bytes) -> ClientError:
@@ -163,8 +166,3 @@ def _error(operation: str, status: int, content: bytes) -> ClientError:
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return _BY_CODE.get(code, ClientError)(response, operation)
-
-
-def _may_pass(error: ClientError) -> bool:
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status >= _SERVER_FAULT or error.response["Error"]["Code"] in RETRYABLE

@@ -1,9 +1,11 @@
 """botocore's errors become ours here, and nowhere else.
 
-    throttled, timed out, 5xx, no connection   UnavailableError: try again later
+    throttled, timed out, 5xx, no connection,
+    an answer cut off or not to be read        UnavailableError: try again later
     denied, missing, invalid, no credentials   ConfigError: change something
 
-What is not in any table is taken by its HTTP status: 5xx may pass, 4xx will not.
+What is not in any table is taken by its HTTP status: 5xx, 408 and 429 may pass, other
+4xx will not.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +14,23 @@ from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
+    ChecksumError,
     ClientError,
     ConnectionError,  # noqa: A004 (botocore's own)
+    CredentialRetrievalError,
+    FlexibleChecksumError,
     HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from penstock.errors import ConfigError, UnavailableError
 
-__all__ = ["RETRYABLE", "code_of", "translated"]
+__all__ = ["RETRYABLE", "code_of", "may_pass", "translated"]
 
 RETRYABLE = frozenset(
     {
@@ -60,7 +68,8 @@ RETRYABLE = frozenset(
         "ReplicatedWriteConflictException",
         "TransactionConflictException",
         "TransactionInProgressException",
-        # S3: two conditional writes of one key at once.
+        # S3: a body that was damaged on its way; two conditional writes at once.
+        "BadDigest",
         "ConditionalRequestConflict",
         "OperationAborted",
         # SNS.
@@ -88,11 +97,32 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "Check the credentials: aws sts get-caller-identity",
 }
 _SERVER_FAULT = 500
+_MAY_PASS = frozenset({408, 429})
+
+# No answer, or none that can be read; or the service that gives out credentials, which
+# a container asks every few hours, gave none.
+_NO_ANSWER = (
+    HTTPClientError,
+    ConnectionError,
+    IncompleteReadError,
+    ChecksumError,
+    FlexibleChecksumError,
+    ResponseParserError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+)
 
 
 def code_of(error: ClientError) -> str:
     """Return the code of AWS's answer."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def may_pass(error: ClientError) -> bool:
+    """Tell whether the same call may succeed later."""
+    response: Mapping[str, Any] = error.response
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code_of(error) in RETRYABLE or status >= _SERVER_FAULT or status in _MAY_PASS
 
 
 @contextmanager
@@ -119,7 +149,7 @@ def translated(what: str) -> Iterator[None]:
         raise ConfigError(
             f"{what}: no region is set. Set AWS_REGION, or [aws] region."
         ) from e
-    except (HTTPClientError, ConnectionError) as e:
+    except _NO_ANSWER as e:
         raise UnavailableError(f"{what}: no answer from AWS: {e}") from e
     except BotoCoreError as e:
         raise ConfigError(f"{what}: {e}") from e
@@ -128,10 +158,9 @@ def translated(what: str) -> Iterator[None]:
 def _answered(what: str, error: ClientError) -> ConfigError | UnavailableError:
     code = code_of(error)
     response: Mapping[str, Any] = error.response
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = response.get("Error", {}).get("Message", "")
     text = f"{what}: {code}: {message}" if message else f"{what}: {code}"
-    if code in RETRYABLE or status >= _SERVER_FAULT:
+    if may_pass(error):
         return UnavailableError(text)
     remedy = _REMEDIES.get(code, "")
     return ConfigError(f"{text} {remedy}".rstrip())

@@ -5,13 +5,15 @@ order, and some of them not at all: a call holds one record of each key, and a k
 next one goes only when the one before has been stored.
 """
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from penstock.aws.clients import Clients
-from penstock.aws.errors import translated
+from penstock.aws.errors import code_of, translated
 from penstock.aws.patience import attempts
 from penstock.errors import UnavailableError
 from penstock.ports import Entry, Record
@@ -24,9 +26,11 @@ MOST_BYTES = 10 * 1024 * 1024
 # Entries of one key become one record up to here: four of Kinesis's 25 KB put units.
 MERGED_BYTES = 102_400
 _MOST_READ = 10_000  # records of one GetRecords call
+_BETWEEN_PAGES_S = 0.2  # Kinesis allows five reads of a shard a second
 # A sequence number has 56 digits; the emulator's has so many, zeros among them, and
 # without these it is past all others.
 _DIGITS = 30
+_NOT_FOUND = "ResourceNotFoundException"
 
 
 class _Put(Struct):
@@ -138,7 +142,7 @@ class KinesisStream:
         return self._parents.get(shard, ())
 
     def read(self, shard: str, *, after: int, limit: int) -> list[Record]:
-        """See `Stream.read`.
+        """See `Stream.read`; a shard that has expired since has no more records.
 
         Raises:
             ConfigError: There is no such stream, or no leave to read it.
@@ -158,6 +162,7 @@ class KinesisStream:
                 return records
             if not self.behind_ms[shard]:
                 break
+            time.sleep(_BETWEEN_PAGES_S)
         return []
 
     def _get(self, shard: str, place: _Place, limit: int) -> dict[str, Any]:
@@ -170,22 +175,33 @@ class KinesisStream:
             except client.exceptions.ExpiredIteratorException:
                 # Iterators live for five minutes.
                 fresh = self._iterator(shard, place.after)
+                if fresh is None:
+                    return {"Records": []}
                 answer = client.get_records(ShardIterator=fresh, Limit=limit)
         return answer
 
-    def _iterator(self, shard: str, after: int) -> str:
+    def _iterator(self, shard: str, after: int) -> str | None:
+        # None for a shard that has expired.
         client = self._clients("kinesis")
+        start = {"ShardIteratorType": "TRIM_HORIZON"}
+        if after:
+            start = {
+                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+                "StartingSequenceNumber": f"{after:0{_DIGITS}d}",
+            }
         with translated(f"read {shard} of stream {self.name}"):
-            if after:
-                start = {
-                    "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
-                    "StartingSequenceNumber": f"{after:0{_DIGITS}d}",
-                }
-            else:
-                start = {"ShardIteratorType": "TRIM_HORIZON"}
-            answer = client.get_shard_iterator(ShardId=shard, **start, **self._where)
-            iterator: str = answer["ShardIterator"]
-            return iterator
+            try:
+                answer = client.get_shard_iterator(
+                    ShardId=shard, **start, **self._where
+                )
+            except ClientError as e:
+                # The same answer tells of a stream that is not there.
+                if code_of(e) != _NOT_FOUND or shard in self.shards():
+                    raise
+                self.behind_ms[shard] = 0
+                return None
+        iterator: str = answer["ShardIterator"]
+        return iterator
 
 
 def _queues(entries: Iterable[Entry]) -> dict[str, list[_Put]]:
