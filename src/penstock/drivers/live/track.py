@@ -81,8 +81,8 @@ class Track:
         blind_s: For how long nothing came before the current connection, while it is
             open whether anything was missed; else None.
         event_us: When the last trade passed on was made.
-        newest_us: The highest of these times, -1 before the first, and `floor_us`
-            what it was when the current connection began.
+        newest_us: When the newest trade that was believed was made, -1 before the
+            first, and `floor_us` what it was when the current connection began.
         strangers: Trades whose ids are odd, in the order in which they came, until it
             is known what to make of them.
         since_us: When the first trade came, and `live_us` the first one of the
@@ -231,6 +231,8 @@ class Track:
             self.front = seq
         self.held[seq] = trade, now_s
         self.top = max(self.top, seq)
+        if trade is not None:
+            self.newest_us = max(self.newest_us, trade.event_us)
         return True
 
     def release(self, seq: int, trade: Trade | None, out: list[Trade]) -> None:
