@@ -50,4 +50,4 @@ def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Clients:
 @pytest.fixture(scope="session")
 def zips(emulator_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the functions' zips, for the emulator's interpreter."""
-    return make_zips(tmp_path_factory.mktemp("zips"), emulator_python)
+    return make_zips(tmp_path_factory.mktemp("zips"), emulator_python.parents[1])

@@ -4,11 +4,12 @@ Each function has the role of infra/policies, with the ARNs of what was made fil
 """
 
 import json
-import platform
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from penstock.sandbox.environment import VARIABLE
 from penstock.sandbox.events import kinesis_event
 from tests.aws.resources import deploy
 from tests.aws.told import wait_until
@@ -32,18 +33,15 @@ MAPPING = {
 }
 
 
-def make_zips(folder, python):
-    """Package the functions for the interpreter that the emulator runs them with."""
-    version = subprocess.run(
-        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+def make_zips(folder, environment):
+    """Package the functions for the emulator that is installed there."""
+    command = [sys.executable, "-m", "penstock", "package", "--target", "sandbox"]
+    subprocess.run(
+        [*command, "--out", str(folder)],
         check=True,
         capture_output=True,
-        text=True,
-    ).stdout.strip()
-    arch = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    command = [sys.executable, "-m", "penstock", "package", "--target", "lambda"]
-    command += ["--arch", arch, "--python", version, "--out", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
+        env=os.environ | {VARIABLE: str(environment)},
+    )
     return folder
 
 

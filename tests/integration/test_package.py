@@ -211,3 +211,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     said = penstock("package", "--out", tmp_path / "file" / "zips", code=2)
     assert "cannot be written: Not a directory. Pass another --out." in said.stderr
+
+
+def test_the_sandbox_runs_functions_with_what_it_has(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    given = penstock(
+        "package", "--target", "sandbox", "--arch", "arm64", "--out", out, code=2
+    )
+    assert "--arch and --python are the emulator's own" in given.stderr
+    monkeypatch.setenv("PENSTOCK_SANDBOX", str(tmp_path / "none"))
+    absent = penstock("package", "--target", "sandbox", "--out", out, code=2)
+    assert "Run `penstock sandbox install`" in absent.stderr
+    assert not out.exists()

@@ -12,7 +12,14 @@ from shutil import rmtree
 
 from penstock.errors import ConfigError, UnavailableError
 
-__all__ = ["VARIABLE", "environment_path", "install", "is_installed", "python_of"]
+__all__ = [
+    "VARIABLE",
+    "environment_path",
+    "install",
+    "is_installed",
+    "python_of",
+    "runtime_of",
+]
 
 VARIABLE = "PENSTOCK_SANDBOX"
 """The environment variable that names another place for it."""
@@ -53,6 +60,20 @@ def python_of(environment: Path) -> Path:
             f"or let {VARIABLE} name an environment that it has made."
         )
     return environment / "bin" / "python"
+
+
+def runtime_of(environment: Path) -> tuple[str, str]:
+    """Return what the emulator runs functions with: Python's version, and the machine.
+
+    Such as ("3.13", "x86_64"): whatever runtime a function asks for.
+
+    Raises:
+        ConfigError: The environment is not there, or is another version's.
+    """
+    code = "import sys, platform; print(*sys.version_info[:2], platform.machine())"
+    said = subprocess.check_output([python_of(environment), "-c", code], text=True)  # noqa: S603 (as below)
+    major, minor, machine = said.split()
+    return f"{major}.{minor}", machine
 
 
 def install(environment: Path) -> bool:

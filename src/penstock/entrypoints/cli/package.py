@@ -1,5 +1,6 @@
 """`penstock package`: the functions as zips, for whatever deploys them."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from penstock.errors import ConfigError
 from penstock.packaging import Target
 from penstock.packaging import package as write_packages
 from penstock.packaging.installing import ARCHITECTURES, PYTHONS
+from penstock.sandbox.environment import environment_path, runtime_of
 
 __all__ = ["commands"]
 
@@ -24,18 +26,39 @@ _COLUMNS = (
     Column("Others' packages", rank=1),
 )
 
+_LAMBDA, _SANDBOX = "lambda", "sandbox"
+_DEFAULT = Target()
+
 _TargetName = Annotated[
-    str, typer.Option("--target", metavar="NAME", help="What for: lambda.")
+    str,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="What for: lambda; or sandbox, which runs them with a Python of its own.",
+    ),
 ]
 _Arch = Annotated[
-    str,
-    typer.Option("--arch", metavar="NAME", help=f"One of {', '.join(ARCHITECTURES)}."),
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        help=f"One of {', '.join(ARCHITECTURES)}.  [default: {_DEFAULT.arch}]",
+    ),
 ]
 _Python = Annotated[
-    str,
-    typer.Option("--python", metavar="VERSION", help=f"One of {', '.join(PYTHONS)}."),
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="VERSION",
+        help=f"One of {', '.join(PYTHONS)}.  [default: {_DEFAULT.python}]",
+    ),
 ]
-_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the zips go.")]
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="Where the zips go.  [default: dist/TARGET]"
+    ),
+]
 
 commands = typer.Typer(rich_markup_mode=None)
 
@@ -47,15 +70,17 @@ def _group() -> None:
 
 @commands.command(
     epilog=examples(
-        "package --target lambda", "package --target lambda --arch x86_64 --out build"
+        "package --target lambda",
+        "package --target lambda --arch x86_64 --out build",
+        "package --target sandbox",
     )
 )
 def package(
     *,
-    target: _TargetName = "lambda",
-    arch: _Arch = "arm64",
-    python: _Python = "3.13",
-    out: _Out = Path("dist/lambda"),
+    target: _TargetName = _LAMBDA,
+    arch: _Arch = None,
+    python: _Python = None,
+    out: _Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the zips of the AWS functions.
@@ -65,10 +90,11 @@ def package(
     The AWS SDK is not in it: Lambda's runtime has it.  The same penstock makes the same
     bytes again.
     """
-    _check("--target", target, ["lambda"])
-    _check("--arch", arch, ARCHITECTURES)
-    _check("--python", python, PYTHONS)
-    packages = write_packages(out, Target(arch=arch, python=python))
+    _check("--target", target, [_LAMBDA, _SANDBOX])
+    runtime = _of_lambda(arch, python)
+    if target == _SANDBOX:
+        runtime = _of_sandbox(arch, python)
+    packages = write_packages(out or Path("dist", target), runtime)
     if as_json:
         print_json(packages)
         return
@@ -84,7 +110,25 @@ def package(
         for p in packages
     ]
     print_table(_COLUMNS, rows)
-    say(f"\nFor Python {python} on {arch}.")
+    say(f"\nFor Python {runtime.python} on {runtime.arch}.")
+
+
+def _of_lambda(arch: str | None, python: str | None) -> Target:
+    runtime = Target(arch=arch or _DEFAULT.arch, python=python or _DEFAULT.python)
+    _check("--arch", runtime.arch, ARCHITECTURES)
+    _check("--python", runtime.python, PYTHONS)
+    return runtime
+
+
+def _of_sandbox(arch: str | None, python: str | None) -> Target:
+    if arch or python:
+        raise ConfigError(
+            f"--arch and --python are the emulator's own with --target {_SANDBOX}: "
+            "leave them out."
+        )
+    version, machine = runtime_of(environment_path(os.environ))
+    names = {machine: name for name, machine in ARCHITECTURES.items()}
+    return Target(arch=names.get(machine, machine), python=version)
 
 
 def _check(option: str, found: str, known: Collection[str]) -> None:
