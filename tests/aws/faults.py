@@ -35,8 +35,10 @@ class Faults:
             register(name, handler)
 
     def _handlers(self, *, leaving=False):
-        for service in _SERVICES:
-            events = self._clients(service).meta.events
+        clients = [(service, self._clients(service)) for service in _SERVICES]
+        clients.append(("kinesis", self._clients("kinesis", once=True)))
+        for service, client in clients:
+            events = client.meta.events
             register = events.unregister if leaving else events.register
             yield register, f"before-call.{service}", self._before_call
             yield register, f"before-send.{service}", self._before_send

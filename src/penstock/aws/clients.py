@@ -36,26 +36,32 @@ class Clients:
     def __init__(self, *, region: str, endpoint: str) -> None:
         """Empty, each is what AWS's own configuration says."""
         self._region, self._endpoint = region, endpoint
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, bool], Any] = {}
         self._making = Lock()
         self._session: Session | None = None
 
-    def __call__(self, service: str) -> Any:  # noqa: ANN401 (botocore has no types)
+    def __call__(self, service: str, *, once: bool = False) -> Any:  # noqa: ANN401 (botocore has no types)
         """Return the client of `service`, such as "kinesis".
+
+        Args:
+            service: botocore's name of it.
+            once: Whether it tries a call once, as the caller tries again.
 
         Raises:
             ConfigError: No region is set.
         """
-        client = self._made.get(service)
+        key = (service, once)
+        client = self._made.get(key)
         if client is None:
             with self._making:
-                client = self._made.get(service) or self._make(service)
-                self._made[service] = client
+                attempts = 1 if once else ATTEMPTS
+                client = self._made.get(key) or self._make(service, attempts)
+                self._made[key] = client
         return client
 
-    def _make(self, service: str) -> Any:  # noqa: ANN401
+    def _make(self, service: str, attempts: int) -> Any:  # noqa: ANN401
         if service == "dynamodb" and can_be_direct(os.environ):
-            return self._make_direct()
+            return self._make_direct(attempts)
         # Half of a cold start: not before it is needed.
         import botocore.session  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
@@ -71,13 +77,13 @@ class Clients:
                     connect_timeout=_CONNECT_S,
                     read_timeout=_READ_S,
                     max_pool_connections=_THREADS,
-                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
                     user_agent_extra="penstock",
                     s3={"addressing_style": "path"} if self._endpoint else {},
                 ),
             )
 
-    def _make_direct(self) -> DirectDynamo:
+    def _make_direct(self, attempts: int) -> DirectDynamo:
         environ = os.environ
         return DirectDynamo(
             region=self._region or environ.get("AWS_REGION", ""),
@@ -86,7 +92,7 @@ class Clients:
             session=URLLib3Session(
                 timeout=(_CONNECT_S, _READ_S), max_pool_connections=_THREADS
             ),
-            attempts=ATTEMPTS,
+            attempts=attempts,
         )
 
 

@@ -8,6 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -20,9 +21,10 @@ from penstock.model import HistoryRow
 
 __all__ = ["DynamoHistory"]
 
-# DynamoDB's numbers begin here; what is nearer to nothing is stored as nothing.
+# DynamoDB's numbers begin and end here: what is nearer to nothing is stored as nothing,
+# what is larger, or too large for a float, as the largest.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-_SMALLEST = 1e-130
+_SMALLEST, _LARGEST = 1e-130, 9.9e125
 _UNLESS_MORE = "attribute_not_exists(ticker) OR trades <= :trades"
 
 
@@ -138,7 +140,9 @@ def _item(row: HistoryRow) -> Item:
 
 
 def _number(value: float) -> str:
-    return "0" if abs(value) < _SMALLEST else repr(value)
+    if isnan(value) or abs(value) < _SMALLEST:
+        return "0"
+    return repr(min(max(value, -_LARGEST), _LARGEST))
 
 
 def _row(item: Item) -> HistoryRow:

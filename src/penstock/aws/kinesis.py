@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from penstock.aws.clients import Clients
 from penstock.aws.errors import code_of, translated
-from penstock.aws.patience import attempts
+from penstock.aws.patience import attempts, is_over
 from penstock.errors import UnavailableError
 from penstock.ports import Entry, Record
 
@@ -71,7 +71,8 @@ class KinesisStream:
     def append(self, entries: Sequence[Entry]) -> list[Entry]:
         """See `Stream.append`.
 
-        Refused entries are tried again for ten seconds.  One that is returned may have
+        No call begins after ten seconds, and none lasts longer than its time-outs: what
+        has not been stored by then is returned.  One that is returned may have
         been stored all the same, where an answer was lost: its trades are then there
         twice, which the step removes by their `seq`.
 
@@ -81,6 +82,7 @@ class KinesisStream:
         queues = _queues(entries)
         error: UnavailableError | None = None
         stored = 0
+        began_s = time.monotonic()
         for _ in attempts():
             held_up: set[str] = set()
             try:
@@ -89,6 +91,8 @@ class KinesisStream:
                     stored += len(done)
                     held_up.update({put.key for put in puts} - done)
                     _take_off(queues, done)
+                    if is_over(began_s):
+                        break
             except UnavailableError as e:
                 error = e
             if not queues:
@@ -101,7 +105,7 @@ class KinesisStream:
     def _put(self, puts: Sequence[_Put]) -> set[str]:
         # Returns the keys whose record has been stored.
         with translated(f"append to stream {self.name}"):
-            answer = self._clients("kinesis").put_records(
+            answer = self._clients("kinesis", once=True).put_records(
                 Records=[{"Data": p.data, "PartitionKey": p.key} for p in puts],
                 **self._where,
             )

@@ -1,12 +1,12 @@
 """Alerts to an SNS topic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.aws.clients import Clients
-from penstock.aws.errors import translated
+from penstock.aws.errors import RETRYABLE, translated
 from penstock.codec import encode_json
-from penstock.errors import UnavailableError
+from penstock.errors import ConfigError, UnavailableError
 from penstock.model import Alert
 
 __all__ = ["SnsNotifier"]
@@ -26,7 +26,8 @@ class SnsNotifier:
         """See `Notifier.notify`.
 
         Raises:
-            ConfigError: There is no such topic, or no leave to publish to it.
+            ConfigError: There is no such topic, no leave to publish to it, or SNS says
+                that the fault is ours.
         """
         for start in range(0, len(alerts), _MOST):
             self._publish(alerts[start : start + _MOST])
@@ -39,15 +40,27 @@ class SnsNotifier:
                     _entry(n, alert) for n, alert in enumerate(alerts)
                 ],
             )
-        for failed in answer.get("Failed", ()):
-            raise UnavailableError(
+        # First what is ours: it does not get better by itself.
+        for failed in sorted(answer.get("Failed", ()), key=_may_pass):
+            error = UnavailableError if _may_pass(failed) else ConfigError
+            raise error(
                 f"publish to {self._topic}: {failed['Code']}:"
                 f" {failed.get('Message', '')}"
             )
 
 
+def _may_pass(failed: Mapping[str, Any]) -> bool:
+    return failed["Code"] in RETRYABLE or not failed.get("SenderFault")
+
+
 def _entry(number: int, alert: Alert) -> dict[str, Any]:
-    subject = f"{alert.ticker} at {alert.price:.15g}: {alert.rule}"
+    text = f"{alert.ticker} at {alert.price:.15g}: {alert.rule}"
+    subject = "".join(c if " " <= c <= "~" else "?" for c in text)  # ASCII alone
+    attributes = {
+        "ticker": alert.ticker,
+        "rule": alert.rule,
+        "kind": alert.rule.partition(":")[0],
+    }
     return {
         "Id": str(number),
         "Subject": subject[:_LONGEST_SUBJECT],
@@ -55,6 +68,6 @@ def _entry(number: int, alert: Alert) -> dict[str, Any]:
         # For subscribers' filters.
         "MessageAttributes": {
             name: {"DataType": "String", "StringValue": value}
-            for name, value in (("ticker", alert.ticker), ("rule", alert.rule))
+            for name, value in attributes.items()
         },
     }

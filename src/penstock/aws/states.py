@@ -91,12 +91,13 @@ class DynamoStates:
 
     def _commit(self, state: TickerState) -> Refused | None:
         item = _item(state)
-        size = sum(len(k) + len(str(v)) for k, v in item.items())
+        size = _size(item)
         if size > _MOST_ITEM_BYTES:
             return UnavailableError(
                 f"{state.ticker}: its state of {size:,} bytes is above DynamoDB's"
                 f" {_MOST_ITEM_BYTES:,}: {len(state.outbox)} deliveries wait in its"
-                " outbox. See why they fail: penstock consumes no more of it till then."
+                " outbox. See why they fail: no more of its trades are applied till"
+                " then, and they come again."
             )
         put = {
             "TableName": self._table,
@@ -132,12 +133,12 @@ class DynamoStates:
                     TransactItems=[{"Put": put}, self._position(state)]
                 )
             except client.exceptions.TransactionCanceledException as e:
-                first = e.response.get("CancellationReasons", [{}])[0]
-                if first.get("Code") == "ConditionalCheckFailed":
-                    return first.get("Item", {})  # type: ignore[no-any-return]
-                raise UnavailableError(
-                    f"commit {state.ticker} to table {self._table}: {e}"
-                ) from e
+                reasons = e.response.get("CancellationReasons") or [{}]
+                if reasons[0].get("Code") == "ConditionalCheckFailed":
+                    return reasons[0].get("Item", {})  # type: ignore[no-any-return]
+                is_wrong = any(r.get("Code") == "ValidationError" for r in reasons)
+                error = ConfigError if is_wrong else UnavailableError
+                raise error(f"commit {state.ticker} to table {self._table}: {e}") from e
         return None
 
     def _moves_position(self, state: TickerState) -> bool:
@@ -207,6 +208,17 @@ class DynamoStates:
 
 def _key(ticker: str) -> Item:
     return {"ticker": {"S": ticker}}
+
+
+def _size(item: Item) -> int:
+    """Return the bytes that DynamoDB counts, of names and values in UTF-8.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(
+        len(name.encode()) + len(next(iter(value.values())).encode())
+        for name, value in item.items()
+    )
 
 
 def _item(state: TickerState) -> Item:
