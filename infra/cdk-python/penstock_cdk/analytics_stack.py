@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
@@ -65,7 +65,11 @@ class AnalyticsStack(Stack):
         group_name = f"/aws/kinesisfirehose/{name}"
         group = log_group(self, "DeliveryLog", group_name)
         log_stream = logs.LogStream(
-            self, "DeliveryLogStream", log_group=group, log_stream_name="S3Delivery"
+            self,
+            "DeliveryLogStream",
+            log_group=group,
+            log_stream_name="S3Delivery",
+            removal_policy=RemovalPolicy.DESTROY,
         )
         arns: dict[str, str | list[str]] = {
             "stream": stream.stream_arn,

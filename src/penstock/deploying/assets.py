@@ -6,10 +6,11 @@ from botocore.exceptions import ClientError
 
 from penstock.aws.errors import code_of, translated
 from penstock.deploying.assembly import Asset, Stack
+from penstock.deploying.buckets import empty_bucket
 from penstock.deploying.target import Target
 from penstock.errors import ConfigError
 
-__all__ = ["CDK_CLI", "bootstrap_sandbox", "publish"]
+__all__ = ["CDK_CLI", "bootstrap_sandbox", "forget_sandbox", "publish"]
 
 CDK_CLI = "aws-cdk@2.1148.1"
 """The version of the CDK's own command that reads what the library writes."""
@@ -17,6 +18,7 @@ CDK_CLI = "aws-cdk@2.1148.1"
 # What the templates look at; a bootstrap of version 6 is old enough for anybody.
 _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _VERSION = "30"
+_BUCKET = "cdk-hnb659fds-assets-"
 _MISSING = ("404", "NoSuchBucket", "NotFound")
 
 
@@ -28,6 +30,17 @@ def bootstrap_sandbox(target: Target, stacks: Iterable[Stack]) -> None:
         target.clients("ssm").put_parameter(
             Name=_VERSION_PARAMETER, Value=_VERSION, Type="String", Overwrite=True
         )
+
+
+def forget_sandbox(target: Target) -> None:
+    """Undo `bootstrap_sandbox`, which is done again at each deployment."""
+    s3 = target.clients("s3")
+    with translated("bootstrap of the sandbox"):
+        for bucket in [b["Name"] for b in s3.list_buckets()["Buckets"]]:
+            if bucket.startswith(_BUCKET):
+                empty_bucket(target, bucket)
+                s3.delete_bucket(Bucket=bucket)
+        target.clients("ssm").delete_parameters(Names=[_VERSION_PARAMETER])
 
 
 def publish(target: Target, stacks: Iterable[Stack]) -> int:

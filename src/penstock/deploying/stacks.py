@@ -5,8 +5,9 @@ What was interrupted or has failed is gone on with: nothing has to be put right 
 that can be put right here.
 """
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ __all__ = [
     "ChangeSet",
     "Deployed",
     "Tell",
+    "change_template",
     "delete",
     "discard",
     "execute",
@@ -107,19 +109,27 @@ def make_change_set(target: Target, stack: Stack, *, is_new: bool) -> ChangeSet 
     Raises:
         ConfigError: CloudFormation refuses the template.
     """
-    client = target.clients("cloudformation")
     endpoint = target.clients("s3").meta.endpoint_url
     asset = stack.template_asset
-    with translated(f"cloudformation CreateChangeSet {stack.name}"):
-        id_ = client.create_change_set(
-            StackName=stack.name,
-            ChangeSetName=f"penstock-{uuid4().hex}",
-            ChangeSetType="CREATE" if is_new else "UPDATE",
-            TemplateURL=f"{endpoint}/{asset.bucket}/{asset.key}",
-            Capabilities=_CAPABILITIES,
-            Tags=[{"Key": k, "Value": v} for k, v in sorted(stack.tags.items())],
-        )["Id"]
-    return _wait_for_change_set(target, id_, stack.name)
+    return _make_change_set(
+        target,
+        stack.name,
+        ChangeSetType="CREATE" if is_new else "UPDATE",
+        TemplateURL=f"{endpoint}/{asset.bucket}/{asset.key}",
+        Tags=[{"Key": k, "Value": v} for k, v in sorted(stack.tags.items())],
+    )
+
+
+def change_template(
+    target: Target, stack: str, template: Mapping[str, Any], tell: Tell
+) -> None:
+    """Give a stack another template, and wait until it has it."""
+    body = json.dumps(template, separators=(",", ":"))
+    change_set = _make_change_set(
+        target, stack, ChangeSetType="UPDATE", TemplateBody=body
+    )
+    if change_set:
+        execute(target, change_set, tell)
 
 
 def discard(target: Target, change_set: ChangeSet) -> None:
@@ -206,6 +216,19 @@ def _deployed(described: dict[str, Any]) -> Deployed:
     )
 
 
+def _make_change_set(
+    target: Target, stack: str, **properties: object
+) -> ChangeSet | None:
+    with translated(f"cloudformation CreateChangeSet {stack}"):
+        id_ = target.clients("cloudformation").create_change_set(
+            StackName=stack,
+            ChangeSetName=f"penstock-{uuid4().hex}",
+            Capabilities=_CAPABILITIES,
+            **properties,
+        )["Id"]
+    return _wait_for_change_set(target, id_, stack)
+
+
 def _wait_for_change_set(target: Target, id_: str, stack: str) -> ChangeSet | None:
     client = target.clients("cloudformation")
     while True:
@@ -237,7 +260,7 @@ def _last_event(target: Target, stack: str) -> str:
 
 
 def _wait(target: Target, stack: str, tell: Tell, *, after: str) -> None:
-    """Tell each event after the one whose id is `after`, until the stack's last one.
+    """Tell what has ended, after the event `after`, until the stack itself has.
 
     Its status would not do: for a moment it is that of the time before.
     """
@@ -245,14 +268,15 @@ def _wait(target: Target, stack: str, tell: Tell, *, after: str) -> None:
     while True:
         for event in _events(target, stack, after):
             after, status = event["EventId"], event["ResourceStatus"]
-            if event["PhysicalResourceId"] != event["StackId"]:
-                tell(_line(event))
-                if status.endswith("_FAILED"):
-                    failed = failed or event
-            elif not status.endswith("_IN_PROGRESS"):
+            if status.endswith("_IN_PROGRESS"):
+                continue
+            if event["PhysicalResourceId"] == event["StackId"]:
                 if status not in _DONE:
                     raise _failure(event, failed or event)
                 return
+            tell(_line(event))
+            if status.endswith("_FAILED"):
+                failed = failed or event
         time.sleep(target.poll_s)
 
 

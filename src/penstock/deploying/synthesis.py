@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from penstock.aws.errors import translated
 from penstock.deploying.assembly import Stack, missing_context, read_assembly
+from penstock.deploying.leftovers import Names
 from penstock.deploying.target import Target
 from penstock.errors import ConfigError
 
@@ -21,6 +22,7 @@ VARIABLE = "PENSTOCK_INFRA"
 """The environment variable that names another environment with the CDK in it."""
 
 _APP = Path("infra", "cdk-python")
+_ALARMS = "crypto-"  # each alarm has a name that only its stack knows
 _QUOTED = 3000  # characters
 
 
@@ -42,6 +44,16 @@ class Checkout(Struct, frozen=True, kw_only=True):
             (self.root / "infra" / "facts.json").read_bytes()
         )
         return found
+
+    @property
+    def project(self) -> str:
+        """The value of the tag `project`, by which all of it is found."""
+        return str(self.facts["tags"]["project"])
+
+    def names(self, environment: str) -> Names:
+        """By what the resources of an environment are known."""
+        bases = frozenset(self.facts["names"].values()) | {_ALARMS}
+        return Names(project=self.project, bases=bases, environment=environment)
 
 
 def find_checkout(start: Path, variables: Mapping[str, str]) -> Checkout:

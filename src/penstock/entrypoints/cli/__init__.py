@@ -15,13 +15,14 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from penstock import __version__
-from penstock.errors import PenstockError, UnavailableError
+from penstock.errors import PenstockError, SourceError, UnavailableError
 
 __all__ = ["COMMANDS", "EXIT_CODES", "GROUPS", "Entry", "app", "main"]
 
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
-    1: "verify found a difference, redrive letters that stay, lookup get no row",
+    1: "verify found a difference, redrive letters that stay, lookup get no row,"
+    " destroy something left",
     2: "the command, the settings or a file cannot be used as they are",
     4: "a disk or another store did not answer: the same command may work later",
     130: "interrupted by Ctrl-C or SIGTERM; 0 where that is the usual end, as of run",
@@ -60,6 +61,8 @@ COMMANDS: Mapping[str, Entry] = {
     "lookup list": Entry("lookup", "List rows of TABLE."),
     "lookup get": Entry("lookup", "Show the rows of TABLE under each KEY."),
     "package": Entry("package", "Make the zips of the AWS functions."),
+    "deploy": Entry("deploy", "Bring the pipeline to AWS, or to its emulator."),
+    "destroy": Entry("deploy", "Take a deployed pipeline away, and prove it."),
     "enrich": Entry("enrich", "Add what is looked up to the events of FILE."),
     "sandbox install": Entry(
         "sandbox", "Install the emulator, in an environment of its own."
@@ -73,6 +76,10 @@ COMMANDS: Mapping[str, Entry] = {
     "sandbox status": Entry(
         "sandbox", "Show what runs, and how event source mappings are doing."
     ),
+    "sandbox up": Entry(
+        "sandbox_up", "Start the emulator with the pipeline deployed, and trades in it."
+    ),
+    "sandbox down": Entry("sandbox_up", "Stop all of it, and forget what it held."),
     "sandbox env": Entry("sandbox", "Print what a shell needs to use the sandbox."),
     "sandbox poll": Entry(
         "sandbox", "Serve event source mappings as AWS does, until Ctrl-C."
@@ -93,7 +100,14 @@ class _Command(TyperCommand):
         self._module = entry.module
 
     def make_context(self, *arguments: Any, **extra: Any) -> Any:  # noqa: ANN401 (Typer has no public names for these)
-        module = import_module(f"{__name__}.{self._module}")
+        try:
+            module = import_module(f"{__name__}.{self._module}")
+        except ModuleNotFoundError as e:
+            if e.name not in ("boto3", "botocore"):
+                raise
+            raise SourceError(
+                f"{self.name} needs the extra `aws`: pip install 'penstock[cli,aws]'"
+            ) from e
         command = get_group(module.commands).commands[str(self.name)]
         return command.make_context(*arguments, **extra)
 

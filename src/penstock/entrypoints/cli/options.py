@@ -20,6 +20,7 @@ from penstock.entrypoints.lambda_settings import with_names
 from penstock.errors import ConfigError
 
 __all__ = [
+    "SETTINGS_FILE",
     "AsJson",
     "ConfigFile",
     "DataDir",
@@ -55,7 +56,7 @@ def typed(read: Callable[[object], _T]) -> Callable[[str], _T]:
     return parse
 
 
-_SETTINGS = Path("penstock.toml")
+SETTINGS_FILE = Path("penstock.toml")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOSE = 3  # tickers that a message suggests, and lists
 
@@ -107,7 +108,7 @@ def read_settings(config: Path | None, data_dir: Path | None) -> Settings:
     Raises:
         ConfigError: They cannot be used.
     """
-    present = _SETTINGS if _SETTINGS.is_file() else None
+    present = SETTINGS_FILE if SETTINGS_FILE.is_file() else None
     settings = load(config or present)
     return replace(settings, data_dir=data_dir) if data_dir else settings
 
@@ -121,7 +122,7 @@ def read_aws_settings(config: Path | None, data_dir: Path | None) -> Settings:
     Raises:
         ConfigError: They cannot be used.
     """
-    if config or _SETTINGS.is_file():
+    if config or SETTINGS_FILE.is_file():
         return with_names(read_settings(config, data_dir), os.environ)
     settings = read_environment(os.environ)
     return replace(settings, data_dir=data_dir) if data_dir else settings

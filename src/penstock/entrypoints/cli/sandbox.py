@@ -35,14 +35,23 @@ from penstock.errors import BusyError, ConfigError, SourceError, UnavailableErro
 from penstock.sandbox import emulator as emulators
 from penstock.sandbox.emulator import Emulator
 from penstock.sandbox.environment import environment_path, install, python_of
+from penstock.sandbox.produced import find_producer, stop_producer
 
 if TYPE_CHECKING:
     from penstock.sandbox.served import MappingStatus
     from penstock.sandbox.service import PollerStatus
 
-__all__ = ["commands"]
+__all__ = [
+    "PORT",
+    "Port",
+    "commands",
+    "ensure_emulator",
+    "ensure_poller",
+    "sandbox_folder",
+    "stop_all",
+]
 
-_PORT = 4566  # where AWS's emulators are looked for
+PORT = 4566  # where AWS's emulators are looked for
 _MOST_PORT = 65535
 _COLUMNS = (
     Column("Function"),
@@ -58,10 +67,10 @@ _COLUMNS = (
 def _port(value: object) -> int:
     if str(value).isdecimal() and int(str(value)) <= _MOST_PORT:
         return int(str(value))
-    raise ValueError(f"a port, such as {_PORT}, or 0 for any that is free")
+    raise ValueError(f"a port, such as {PORT}, or 0 for any that is free")
 
 
-_Port = Annotated[
+Port = Annotated[
     int,
     typer.Option(
         metavar="N", parser=typed(_port), help="Where it listens; 0 for any free port."
@@ -93,7 +102,7 @@ def install_emulator() -> None:
 @commands.command(epilog=examples("sandbox start", "sandbox start --port 0"))
 def start(
     *,
-    port: _Port = _PORT,
+    port: Port = PORT,
     poller: _Poller = True,
     config: ConfigFile = None,
     data_dir: DataDir = None,
@@ -103,17 +112,10 @@ def start(
 
     What they hold is kept when they are stopped, and is there again when they start.
     """
-    folder = _folder(config, data_dir)
-    found = emulators.find(folder)
-    if found and port not in (0, _PORT, found.port):
-        raise BusyError(
-            f"the sandbox runs already at {found.endpoint}. Stop it first: "
-            "`penstock sandbox stop`."
-        )
-    if not found:
-        found = _start_emulator(folder, port)
+    folder = sandbox_folder(config, data_dir)
+    found = ensure_emulator(folder, port)
     if poller:
-        _start_poller(folder)
+        ensure_poller(folder)
     if as_json:
         print_json(_as_json(folder))
         return
@@ -127,14 +129,11 @@ def start(
 @commands.command(epilog=examples("sandbox stop"))
 def stop(*, config: ConfigFile = None, data_dir: DataDir = None) -> None:
     """Stop the poller and the emulator; what they hold is kept."""
-    folder = _folder(config, data_dir)
-    _service().stop_poller(folder)
+    folder = sandbox_folder(config, data_dir)
     if not emulators.find(folder):
         say(f"No sandbox runs on {folder}.")
-    elif emulators.stop(folder):
+    if stop_all(folder):
         say(f"Stopped. What it held is kept in {folder}.")
-    else:
-        complain("the emulator had to be killed: what it held since it started is lost")
 
 
 @commands.command(epilog=examples("sandbox status", "sandbox status --json"))
@@ -142,7 +141,7 @@ def status(
     *, config: ConfigFile = None, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Show what runs, and how event source mappings are doing."""
-    folder = _folder(config, data_dir)
+    folder = sandbox_folder(config, data_dir)
     if as_json:
         print_json(_as_json(folder))
         return
@@ -163,7 +162,9 @@ def env(*, config: ConfigFile = None, data_dir: DataDir = None) -> None:
 
     It is for `eval`: AWS_ENDPOINT_URL, a region, and keys that open nothing else.
     """
-    variables = emulators.client_variables(_running(_folder(config, data_dir)).endpoint)
+    variables = emulators.client_variables(
+        _running(sandbox_folder(config, data_dir)).endpoint
+    )
     say("unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CA_BUNDLE")
     for name, value in variables.items():
         say(f"export {name}={value}")
@@ -176,7 +177,7 @@ def poll(*, config: ConfigFile = None, data_dir: DataDir = None) -> None:
 
     `start` does it in the background; after `start --no-poller` it is seen here.
     """
-    found = _running(_folder(config, data_dir))
+    found = _running(sandbox_folder(config, data_dir))
     stopping, begun = threading.Event(), threading.Event()
     problems: dict[str, str | None] = {}
 
@@ -195,7 +196,48 @@ def poll(*, config: ConfigFile = None, data_dir: DataDir = None) -> None:
             raise UnavailableError("the emulator has ended")
 
 
-def _folder(config: Path | None, data_dir: Path | None) -> Path:
+def stop_all(folder: Path) -> bool:
+    """Stop whatever runs on `folder`, and return whether the emulator kept what it had.
+
+    None that runs keeps nothing.
+    """
+    stop_producer(folder)
+    _service().stop_poller(folder)
+    if not emulators.find(folder):
+        return False
+    by_itself = emulators.stop(folder)
+    if not by_itself:
+        complain("the emulator had to be killed: what it held since it started is lost")
+    return by_itself
+
+
+def ensure_emulator(folder: Path, port: int) -> Emulator:
+    """Return the emulator on `folder`, started unless it runs.
+
+    Raises:
+        BusyError: It runs at another port.
+        ConfigError: It is not installed.
+        UnavailableError: It does not start.
+    """
+    found = emulators.find(folder)
+    if found and port not in (0, PORT, found.port):
+        raise BusyError(
+            f"the sandbox runs already at {found.endpoint}. Stop it first: "
+            "`penstock sandbox stop`."
+        )
+    return found or _start_emulator(folder, port)
+
+
+def ensure_poller(folder: Path) -> None:
+    """Start the poller of the emulator on `folder`, unless it runs."""
+    if _service().find_poller(folder) is None:
+        command = [sys.executable, "-m", "penstock", "sandbox", "poll"]
+        command += ["--data-dir", str(folder.parent)]
+        _service().start_poller(command, folder)
+
+
+def sandbox_folder(config: Path | None, data_dir: Path | None) -> Path:
+    """Return where the emulator keeps everything."""
     return (read_settings(config, data_dir).data_dir / "sandbox").absolute()
 
 
@@ -214,6 +256,7 @@ def _as_json(folder: Path) -> dict[str, object]:
         "folder": str(folder),
         "emulator": found and {"endpoint": found.endpoint, "pid": found.pid},
         "poller": _service().find_poller(folder),
+        "producer": find_producer(folder),
     }
 
 
@@ -225,13 +268,6 @@ def _start_emulator(folder: Path, port: int) -> Emulator:
         )
     python = python_of(environment_path(os.environ))
     return emulators.start(python, folder, port=port, keeps=True)
-
-
-def _start_poller(folder: Path) -> None:
-    if _service().find_poller(folder) is None:
-        command = [sys.executable, "-m", "penstock", "sandbox", "poll"]
-        command += ["--data-dir", str(folder.parent)]
-        _service().start_poller(command, folder)
 
 
 def _service() -> ModuleType:
