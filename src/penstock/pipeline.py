@@ -43,6 +43,10 @@ __all__ = ["BatchResult", "Ports", "deliver", "ingest", "process_batch"]
 # stays stale after this many folds has two steady owners, and somebody must look.
 _ATTEMPTS = 4
 
+# So many tickers in a row whose outbox is not taken: then it is not the ticker's doing,
+# and to wait for an answer once for each of the others may take longer than there is.
+_NOT_TAKEN = 2
+
 
 class Ports(Struct, frozen=True, kw_only=True):
     """What `process_batch` works on."""
@@ -156,21 +160,29 @@ def deliver(
 ) -> tuple[dict[str, TickerState], dict[str, UnavailableError]]:
     """Deliver the outboxes of committed `states`, and commit them empty.
 
+    After two in a row that could not be, the others are not tried.
+
     Returns:
         The states that are stored now, for the tickers that changed; and what could
         not be delivered, by ticker: it waits for the next batch or the sweeper.
     """
     emptied: list[TickerState] = []
     undelivered: dict[str, UnavailableError] = {}
+    failures: list[UnavailableError] = []  # in a row
     for ticker, state in states.items():
         if not state.outbox:
+            continue
+        if len(failures) == _NOT_TAKEN:
+            undelivered[ticker] = failures[-1]
             continue
         try:
             _send(state, ports)
         except UnavailableError as e:
             undelivered[ticker] = e
+            failures.append(e)
         else:
             emptied.append(_next_version(state, outbox=()))
+            failures.clear()
     # A refused commit only means that the same ids are delivered again.
     refused = ports.states.commit(emptied) if emptied else {}
     return {s.ticker: s for s in emptied if s.ticker not in refused}, undelivered

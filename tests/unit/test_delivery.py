@@ -76,6 +76,29 @@ def test_a_notifier_that_is_down_for_one_ticker_keeps_no_other_waiting():
     assert world.ports.states.undelivered() == [ETH]
 
 
+def test_a_notifier_that_is_down_is_not_waited_for_again_and_again():
+    world, asked = World(), []
+    tickers = [f"test:T{n}-USD" for n in range(9)]
+    up = {tickers[1]}
+
+    def fault(operation, key, done):
+        if operation == "notify" and not done:
+            asked.append(key)
+            if key not in up:
+                raise UnavailableError("no answer")
+
+    world.fault = fault
+    records = [
+        record(n, for_ticker(ticker, tape((94, 1))), ticker)
+        for n, ticker in enumerate(tickers, 1)
+    ]
+    result = world.process(records, BELOW_95)
+    assert asked == tickers[:4]
+    assert list(result.undelivered) == [t for t in tickers if t not in up]
+    assert result.failed == {}
+    assert world.ports.states.undelivered() == [t for t in tickers if t not in up]
+
+
 def test_completed_trades_wait_where_the_object_store_is_down():
     world = World()
     # Bought at 99.9 or lower, sold 0.1 % above.

@@ -26,6 +26,12 @@ _READ_S = 10
 _THREADS = 8
 ATTEMPTS = 3
 
+# What goes there waits in an outbox, or comes again with its batch: where there is no
+# answer, it is given up before the function's time is.
+_SOON = {"s3", "sns"}
+_SOON_READ_S = 3
+_SOON_ATTEMPTS = 2
+
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -54,7 +60,8 @@ class Clients:
         client = self._made.get(key)
         if client is None:
             with self._making:
-                attempts = 1 if once else ATTEMPTS
+                most = _SOON_ATTEMPTS if service in _SOON else ATTEMPTS
+                attempts = 1 if once else min(most, ATTEMPTS)
                 client = self._made.get(key) or self._make(service, attempts)
                 self._made[key] = client
         return client
@@ -75,7 +82,7 @@ class Clients:
                 endpoint_url=self._endpoint or None,
                 config=Config(
                     connect_timeout=_CONNECT_S,
-                    read_timeout=_READ_S,
+                    read_timeout=_SOON_READ_S if service in _SOON else _READ_S,
                     max_pool_connections=_THREADS,
                     retries={"mode": "standard", "total_max_attempts": attempts},
                     user_agent_extra="penstock",
