@@ -13,6 +13,8 @@ _REMEMBERED = 256
 class Recent:
     """The last ids passed on, as many as are needed to tell a repeat from a latecomer.
 
+    Where ids do not count by one, that is; else the id itself tells.
+
     >>> recent = Recent()
     >>> recent.add(5), recent.add(9)
     (None, None)

@@ -165,23 +165,20 @@ class Track:
             return "new" if trade.event_us > self.floor_us else "known"
         if seq >= self.next:
             return "new" if self.is_near(seq) else "odd"
-        if seq in self.recent:
-            return "known"
         if not self.is_contiguous and self.recent.covers(seq):
-            return "late"
+            return "known" if seq in self.recent else "late"
         known_us = self.since_us if self.newest_us < 0 else self.newest_us
         return "odd" if trade.event_us > known_us else "known"
 
     def _is_absurd(self, trade: Trade) -> bool:
-        if trade.seq >= self.base + 2**_ID_BITS:
-            return True
         # Our clock may be wrong, and so may one trade's time; hardly in the same way.
-        to_come_us = max(self.newest_us, trade.received_us) + _DAY_US
-        return self.newest_us >= 0 and trade.event_us > to_come_us
+        us = trade.event_us - _DAY_US
+        is_to_come = us > self.newest_us >= 0 and us > trade.received_us
+        return is_to_come or trade.seq >= self.base + 2**_ID_BITS
 
     def is_near(self, seq: int) -> bool:
         """Tell whether an id is so close to what is known that it need not wait."""
-        return not self.next or seq - max(self.top, self.next) <= self.far
+        return seq - self.top <= self.far or not self.next
 
     @property
     def far(self) -> int:
@@ -241,24 +238,27 @@ class Track:
             if self.is_contiguous:
                 self.lost += seq - self.next
             self.next = seq + 1
-            self.top = max(self.top, seq)
+            if seq > self.top:
+                self.top = seq
         if trade is None:
             return
-        counts, gap = self.counts, min(self.lost, _MAX_GAP)
-        if gap:
-            trade = _replace(trade, gap=gap)
-            counts.gaps += 1
-            counts.missing += gap
-            self.lost = 0
+        if self.lost:
+            trade = self._marked(trade)
         if seq:
             self.last = seq
-            self.recent.add(seq)
+            if not self.is_contiguous:
+                self.recent.add(seq)
         self.event_us = trade.event_us
-        if trade.event_us > self.newest_us:
-            self.newest_us = trade.event_us
-        counts.trades += 1
-        counts.backfilled += trade.backfilled
+        self.newest_us = max(self.newest_us, trade.event_us)
+        self.counts.trades += 1
+        self.counts.backfilled += trade.backfilled
         out.append(trade)
+
+    def _marked(self, trade: Trade) -> Trade:
+        gap, self.lost = min(self.lost, _MAX_GAP), 0
+        self.counts.gaps += 1
+        self.counts.missing += gap
+        return _replace(trade, gap=gap)
 
     def want(self) -> Wanted:
         """Say what is missing."""
