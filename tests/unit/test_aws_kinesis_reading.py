@@ -118,3 +118,35 @@ def test_empty_pages_are_walked_over_no_faster_than_kinesis_allows(pauses):
     stream = kinesis.KinesisStream(lambda _: client, "s")
     assert numbers(stream, 0) == [1, 2]
     assert pauses == [0.2] * 50
+
+
+def test_parents_come_before_what_was_made_of_them_however_they_are_listed():
+    # 5 was split into 1 and 2, these were merged into 3; what 5 came of has expired.
+    pages = {
+        None: [
+            {"ShardId": "3", "ParentShardId": "2", "AdjacentParentShardId": "1"},
+            {"ShardId": "1", "ParentShardId": "5"},
+        ],
+        "more": [
+            {"ShardId": "5", "ParentShardId": "gone"},
+            {"ShardId": "2", "ParentShardId": "5"},
+        ],
+    }
+
+    def list_shards(NextToken=None, StreamName=None):
+        # Kinesis takes one or the other.
+        assert (NextToken is None) != (StreamName is None)
+        return {
+            "Shards": pages[NextToken],
+            "NextToken": None if NextToken else "more",
+        }
+
+    client = SimpleNamespace(list_shards=list_shards)
+    stream = kinesis.KinesisStream(lambda _: client, "s")
+    assert stream.shards() == ["5", "1", "2", "3"]
+    assert {name: stream.parents(name) for name in stream.shards()} == {
+        "1": ["5"],
+        "2": ["5"],
+        "3": ["2", "1"],
+        "5": [],
+    }

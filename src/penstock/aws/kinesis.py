@@ -171,18 +171,24 @@ class KinesisStream:
 
     def _get(self, shard: str, place: _Place, limit: int) -> dict[str, Any]:
         client = self._clients("kinesis")
+        iterator = place.iterator
         with translated(f"read {shard} of stream {self.name}"):
             try:
-                answer: dict[str, Any] = client.get_records(
-                    ShardIterator=place.iterator, Limit=limit
-                )
-            except client.exceptions.ExpiredIteratorException:
-                # Iterators live for five minutes.
-                fresh = self._iterator(shard, place.after)
-                if fresh is None:
-                    return {"Records": []}
-                answer = client.get_records(ShardIterator=fresh, Limit=limit)
-        return answer
+                try:
+                    return client.get_records(ShardIterator=iterator, Limit=limit)  # type: ignore[no-any-return]
+                except client.exceptions.ExpiredIteratorException:
+                    # Iterators live for five minutes.
+                    iterator = self._iterator(shard, place.after)
+                if iterator is not None:
+                    return client.get_records(ShardIterator=iterator, Limit=limit)  # type: ignore[no-any-return]
+            except ClientError as e:
+                if not self._has_expired(shard, e):
+                    raise
+        return {"Records": []}
+
+    def _has_expired(self, shard: str, error: ClientError) -> bool:
+        # The same answer tells of a stream that is not there: then listing raises.
+        return code_of(error) == _NOT_FOUND and shard not in self.shards()
 
     def _iterator(self, shard: str, after: int) -> str | None:
         # None for a shard that has expired.
@@ -199,8 +205,7 @@ class KinesisStream:
                     ShardId=shard, **start, **self._where
                 )
             except ClientError as e:
-                # The same answer tells of a stream that is not there.
-                if code_of(e) != _NOT_FOUND or shard in self.shards():
+                if not self._has_expired(shard, e):
                     raise
                 self.behind_ms[shard] = 0
                 return None
