@@ -83,13 +83,10 @@ class Pipeline:
     def add_function(self, function, *, timeout_s=20, **variables):
         """Deploy a function with its own role."""
         name = self.name(function)
-        arns = self.arns | {"log_group": f"{_LOG_GROUPS}/aws/lambda/{name}"}
         role = self.client("iam").create_role(
             RoleName=name, AssumeRolePolicyDocument=_trust("lambda")
         )["Role"]["Arn"]
-        self.client("iam").put_role_policy(
-            RoleName=name, PolicyName="penstock", PolicyDocument=_policy(function, arns)
-        )
+        self.give_back(function)
         self.client("lambda").create_function(
             FunctionName=name,
             Runtime="python3.13",
@@ -103,16 +100,25 @@ class Pipeline:
         return name
 
     def take_away(self, function, statement):
-        """Leave one statement out of a function's policy."""
-        name = self.name(function)
-        arns = self.arns | {"log_group": f"{_LOG_GROUPS}/aws/lambda/{name}"}
-        policy = json.loads(_policy(function, arns))
+        """Leave one statement out of a function's policy, and put the others back."""
+        policy = json.loads(self._policy_of(function))
         kept = [s for s in policy["Statement"] if s["Sid"] != statement]
         assert len(kept) == len(policy["Statement"]) - 1
+        self._allow(function, json.dumps(policy | {"Statement": kept}))
+
+    def give_back(self, function):
+        """Put a function's whole policy back."""
+        self._allow(function, self._policy_of(function))
+
+    def _policy_of(self, function):
+        group = f"{_LOG_GROUPS}/aws/lambda/{self.name(function)}"
+        return _policy(function, self.arns | {"log_group": group})
+
+    def _allow(self, function, document):
         self.client("iam").put_role_policy(
-            RoleName=name,
+            RoleName=self.name(function),
             PolicyName="penstock",
-            PolicyDocument=json.dumps(policy | {"Statement": kept}),
+            PolicyDocument=document,
         )
 
     def map(self, function):

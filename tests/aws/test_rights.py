@@ -14,6 +14,7 @@ from tests.aws.pipeline import Pipeline
 from tests.aws.proxy import Proxy, as_allowed
 from tests.aws.resources import make_table
 from tests.embedded import market
+from tests.servers import VenueServer, made_trades
 
 POLICIES = Path(__file__).parents[2] / "infra" / "policies"
 
@@ -33,8 +34,20 @@ def proxy(emulator):
 
 
 @pytest.fixture
-def pipeline(aws, emulator, zips, proxy):
-    config = CONFIG | {"lookups": USERS}
+def config():
+    """Settings of all functions; prices come from a server on the loopback address."""
+    trades = made_trades("coinbase", 9, symbols=["BTC-USD"])
+    server = VenueServer("coinbase", trades, happened=len(trades), held=True)
+    with server:
+        source = {
+            "kind": "coinbase-spot",
+            "endpoints": {"coinbase-spot": server.rest_url},
+        }
+        yield CONFIG | {"lookups": USERS, "source": source}
+
+
+@pytest.fixture
+def pipeline(aws, emulator, zips, proxy, config):
     made = Pipeline(
         aws, emulator.endpoint, zips, config=config, shards=1, seen_at=proxy.endpoint
     )
@@ -85,26 +98,52 @@ def test_the_consumer_uses_all_its_rights_and_no_other(pipeline, proxy):
 
 
 def test_the_sweeper_uses_all_its_rights_and_no_other(pipeline, proxy):
-    # A topic that is not there leaves the alerts in their outboxes.
+    leave_undelivered(pipeline)
+    proxy.calls.clear()
+    assert sweep(pipeline)
+    assert used(pipeline, proxy) == set(allowed(pipeline, "sweeper"))
+
+
+def leave_undelivered(pipeline):
+    """Deploy the sweeper, and a consumer whose topic is not there."""
     topic_arn = pipeline.arns["topic"]
     pipeline.add_function("consumer", SNS_TOPIC_ARN=f"{topic_arn}-away")
     pipeline.add_function("sweeper")
     produce(pipeline, market(4_000), size=100)
     assert not pipeline.deliver(records_of(pipeline))
-    waiting = aws_ports(settings_of(pipeline)).states.undelivered()
-    assert waiting
-    proxy.calls.clear()
-    assert pipeline.invoke("sweeper", {})
-    assert aws_ports(settings_of(pipeline)).states.undelivered() == []
-    assert used(pipeline, proxy) == set(allowed(pipeline, "sweeper"))
+    assert undelivered(pipeline)
+
+
+def undelivered(pipeline):
+    return aws_ports(settings_of(pipeline)).states.undelivered()
+
+
+def sweep(pipeline):
+    return pipeline.invoke("sweeper", {}) is not None and not undelivered(pipeline)
 
 
 def test_the_enrichment_uses_all_its_rights_and_no_other(pipeline, proxy):
     pipeline.add_function("enrichment")
-    click = garbage(1, data=b'{"event_type": "click", "user_id": "u1"}\nno object\n')
     for _ in range(2):
-        assert pipeline.deliver([click], function="enrichment")
+        assert enrich(pipeline)
     assert used(pipeline, proxy) == set(allowed(pipeline, "enrichment"))
+
+
+def enrich(pipeline):
+    click = garbage(1, data=b'{"event_type": "click", "user_id": "u1"}\nno object\n')
+    return pipeline.deliver([click], function="enrichment")
+
+
+def test_the_producer_uses_all_its_rights_and_no_other(pipeline, proxy):
+    pipeline.add_function("producer")
+    assert ask_for_a_price(pipeline)
+    assert used(pipeline, proxy) == set(allowed(pipeline, "producer"))
+    (record,) = records_of(pipeline)
+    assert record.key == "coinbase-spot:BTC-USD"
+
+
+def ask_for_a_price(pipeline):
+    return pipeline.invoke("producer", {}) == {"trades": 1, "failed": {}}
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +155,14 @@ def enforcing(emulator_python, tmp_path_factory):
 
 
 @pytest.fixture
-def enforced(enforcing, zips, monkeypatch):
+def enforced(enforcing, zips, config, monkeypatch):
     # A key that is the account's number is its root.
     variables = client_variables(enforcing.endpoint, key="000000000000")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     client = make_clients(enforcing.endpoint, key="000000000000")
-    made = Pipeline(client, enforcing.endpoint, zips, config=CONFIG, shards=1)
-    made.add_function("consumer")
+    made = Pipeline(client, enforcing.endpoint, zips, config=config, shards=1)
+    make_table(client, made.made.settings.lookup_table("users"), "user_id")
     return made
 
 
@@ -132,6 +171,7 @@ def test_with_its_policy_enforced_the_pipeline_leaves_what_one_machine_does(
 ):
     trades = market(4_000)
     expected = embedded(tmp_path, trades)
+    enforced.add_function("consumer")
     produce(enforced, trades, size=200)
     records = records_of(enforced)
     for n in range(0, len(records), 5):
@@ -146,8 +186,40 @@ OWN += ["PublishAlerts", "KeepDeadLetters"]
 
 @pytest.mark.parametrize("statement", OWN)
 def test_with_a_statement_taken_away_it_fails(enforced, statement):
+    enforced.add_function("consumer")
     produce(enforced, market(4_000), size=200)
     records = records_of(enforced)
     last = records[-1].sequence_number
     enforced.take_away("consumer", statement)
     assert not enforced.deliver([*records, garbage(last + 1)])
+
+
+@pytest.mark.parametrize(
+    ("function", "does", "statements"),
+    [
+        ("producer", ask_for_a_price, ["WriteTheStream"]),
+        ("enrichment", enrich, ["LookRowsUp", "PutEnrichedEvents", "KeepDeadLetters"]),
+    ],
+)
+def test_the_others_work_with_their_policies_and_not_without(
+    enforced, function, does, statements
+):
+    enforced.add_function(function)
+    assert does(enforced)
+    for statement in statements:
+        enforced.take_away(function, statement)
+        assert not does(enforced)
+
+
+def test_the_sweeper_works_with_its_policy_and_not_without(enforced):
+    leave_undelivered(enforced)
+    for statement in (
+        "PublishAlerts",
+        "PutCompletedTrades",
+        "LoadAndCommitStates",
+        "FindUndelivered",
+    ):
+        enforced.take_away("sweeper", statement)
+        assert not sweep(enforced)
+    enforced.give_back("sweeper")
+    assert sweep(enforced)
