@@ -52,6 +52,8 @@ $(TIERS): $(READY)
 
 aws: $(SANDBOX)
 
+infra: $(SANDBOX) $(INFRA)
+
 crash: export PENSTOCK_KILLS ?= 100
 crash: $(READY) ## Kill the program with kill -9, 100 times, and see what is left
 	@$(BIN)/pytest tests/simulation/test_crash.py $(ARGS)

@@ -8,7 +8,7 @@ import time
 from penstock.bootstrap import aws_clients
 from penstock.config.settings import AwsSettings
 
-__all__ = ["Deployed", "deploy"]
+__all__ = ["Deployed", "deploy", "make_table", "subscribe"]
 
 _numbers = itertools.count()
 
@@ -62,7 +62,7 @@ def deploy(client, endpoint, *, shards=1):
     make_table(client, settings.state_table, "ticker", index="undelivered")
     while _status(client, settings.stream) != "ACTIVE":
         time.sleep(0.05)
-    return Deployed(settings, _subscribe(client, topic_arn, end))
+    return Deployed(settings, subscribe(client, topic_arn, end))
 
 
 def make_table(client, name, key, sort=None, *, index=None):
@@ -100,7 +100,7 @@ def _status(client, stream):
     return answer["StreamDescriptionSummary"]["StreamStatus"]
 
 
-def _subscribe(client, topic_arn, end):
+def subscribe(client, topic_arn, end):
     sqs = client("sqs")
     url = sqs.create_queue(QueueName=f"received-{end}")["QueueUrl"]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

@@ -53,6 +53,8 @@ def test_every_command_takes_the_same_three_options(name):
         "package": ["--config", "--data-dir"],
         "deploy": ["--json"],
         "destroy": ["--json"],
+        "logs": ["--json"],
+        "tail": ["--json"],
         "sandbox up": ["--json"],
         "sandbox down": ["--json"],
         "sandbox install": ["--config", "--data-dir", "--json"],

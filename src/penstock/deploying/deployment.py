@@ -39,7 +39,8 @@ class Plan(Struct, frozen=True, kw_only=True):
             return "delete"
         if self.before is None or self.before.is_stillborn:
             return "create"
-        return "update" if self.changes else ""
+        # Outputs are no resource's change, and one all the same.
+        return "update" if self.changes or self.change_set else ""
 
 
 def make_plans(

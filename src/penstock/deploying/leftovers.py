@@ -85,6 +85,7 @@ def find_leftovers(target: Target, names: Names) -> list[str]:
             if names.matches(name)
         }
         tagged = {arn for arn in _tagged(target, names) if not _is_gone(arn, listed)}
+        tagged = {arn for arn in tagged if _short(arn) not in named}
         # A name tells at once, the index of tags in some minutes.
         waits = tagged and not named and target.kind == "aws"
         if not waits or time.monotonic() > deadline:
@@ -127,6 +128,10 @@ def _is_gone(arn: str, listed: Mapping[str, Collection[str]]) -> bool:
         and _KEY not in arn
         and name not in {_last(found) for found in listed[service]}
     )
+
+
+def _short(arn: str) -> str:
+    return f"{arn.split(':')[2]} {_last(arn)}"
 
 
 def _last(name: str) -> str:

@@ -7,7 +7,7 @@ that can be put right here.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -47,12 +47,8 @@ _STILLBORN = (
     "ROLLBACK_FAILED",
 )
 _STUCK = "UPDATE_ROLLBACK_FAILED"
-_DONE = (
-    "CREATE_COMPLETE",
-    "DELETE_COMPLETE",
-    "UPDATE_COMPLETE",
-    "UPDATE_ROLLBACK_COMPLETE",
-)
+_ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
+_DONE = ("CREATE_COMPLETE", "DELETE_COMPLETE", "UPDATE_COMPLETE")
 # CloudFormation has no code for it: a change set without changes has "failed".
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
@@ -175,7 +171,7 @@ def settle(target: Target, stack: Deployed, tell: Tell) -> None:
         began = _last_event(target, stack.id_)
         with translated(f"cloudformation ContinueUpdateRollback {stack.name}"):
             client.continue_update_rollback(StackName=stack.name)
-        _wait(target, stack.id_, tell, after=began)
+        _wait(target, stack.id_, tell, after=began, done=(_ROLLED_BACK,))
     elif stack.status.endswith("_IN_PROGRESS") and not stack.is_stillborn:
         tell(f"{stack.name}: {stack.status}, so that is waited for")
         while _status(target, stack.id_).endswith("_IN_PROGRESS"):
@@ -259,7 +255,14 @@ def _last_event(target: Target, stack: str) -> str:
     return str(events[0]["EventId"]) if events else ""
 
 
-def _wait(target: Target, stack: str, tell: Tell, *, after: str) -> None:
+def _wait(
+    target: Target,
+    stack: str,
+    tell: Tell,
+    *,
+    after: str,
+    done: Collection[str] = _DONE,
+) -> None:
     """Tell what has ended, after the event `after`, until the stack itself has.
 
     Its status would not do: for a moment it is that of the time before.
@@ -271,7 +274,7 @@ def _wait(target: Target, stack: str, tell: Tell, *, after: str) -> None:
             if status.endswith("_IN_PROGRESS"):
                 continue
             if event["PhysicalResourceId"] == event["StackId"]:
-                if status not in _DONE:
+                if status not in done:
                     raise _failure(event, failed or event)
                 return
             tell(_line(event))

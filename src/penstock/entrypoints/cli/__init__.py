@@ -63,6 +63,9 @@ COMMANDS: Mapping[str, Entry] = {
     "package": Entry("package", "Make the zips of the AWS functions."),
     "deploy": Entry("deploy", "Bring the pipeline to AWS, or to its emulator."),
     "destroy": Entry("deploy", "Take a deployed pipeline away, and prove it."),
+    "status": Entry("deployed", "Show how what is deployed is doing."),
+    "logs": Entry("deployed", "Print what a function has written."),
+    "tail": Entry("deployed", "Print what all functions write, as it comes."),
     "enrich": Entry("enrich", "Add what is looked up to the events of FILE."),
     "sandbox install": Entry(
         "sandbox", "Install the emulator, in an environment of its own."
