@@ -5,16 +5,25 @@ import subprocess
 import sys
 import time
 
-import pytest
 from typer.testing import CliRunner
 
 from penstock.entrypoints.cli import app
 from penstock.errors import ConfigError
 from penstock.local import read_local
 
-__all__ = ["PENSTOCK", "penstock", "read_json", "start", "wait_for_trades"]
+__all__ = [
+    "PENSTOCK",
+    "Process",
+    "penstock",
+    "read_json",
+    "start",
+    "wait_for",
+    "wait_for_trades",
+]
 
 PENSTOCK = [sys.executable, "-m", "penstock"]
+
+_PATIENCE_S = 60.0
 
 
 def penstock(*arguments, data_dir=None, code=0):
@@ -34,20 +43,40 @@ def read_json(*arguments, data_dir=None, code=0):
     return json.loads(line)
 
 
+class Process(subprocess.Popen):
+    """A process that ends with its `with` statement.
+
+    `Popen` waits there for a process to end by itself: for ever, where a test fails
+    before it has told it to.
+    """
+
+    def __exit__(self, *error):
+        self.kill()
+        super().__exit__(*error)
+
+
 def start(*arguments, **options):
     """Start a command as a process; its output is text in pipes, unless said."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*PENSTOCK, *map(str, arguments)], **pipes | options)
+    return Process([*PENSTOCK, *map(str, arguments)], **pipes | options)
+
+
+def wait_for(condition, *, look_s=0.02):
+    """Wait until `condition` holds, with patience for a busy machine."""
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        time.sleep(look_s)
 
 
 def wait_for_trades(data_dir):
     """Wait until another process has processed something in a data directory."""
-    for _ in range(200):
-        time.sleep(0.05)
+
+    def is_there():
         try:
             with read_local(data_dir) as reader:
-                if reader.states.tickers():
-                    return
+                return reader.states.tickers()
         except ConfigError:
-            continue
-    pytest.fail("nothing was processed within ten seconds")
+            return False
+
+    wait_for(is_there)

@@ -109,7 +109,7 @@ def live(kind, server, *, symbols=None, marks=None, timing=QUICK, options=None, 
     )
 
 
-def receive(source, until, *, timeout_s=15.0):
+def receive(source, until, *, timeout_s=60.0):
     """Take batches until `until(received)` holds; stop, and take the rest."""
     received = Received()
     deadline_s = time.monotonic() + timeout_s
@@ -171,13 +171,6 @@ def config_for(folder, *, symbols=("BTC-USD",), **addresses):
 
 def start_live(command, *arguments, config, **options):
     return start(command, *arguments, "--config", config, **options)
-
-
-def wait_for(condition, within_s=15):
-    deadline_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def play(kind, *faults, trades=None, server=None, timing=QUICK, **ends):

@@ -4,9 +4,8 @@ import os
 import pty
 import re
 import select
-import subprocess
 
-from tests.commands import PENSTOCK
+from tests.commands import PENSTOCK, Process
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -15,7 +14,7 @@ def draw(arguments, columns):
     """Run a command on a terminal; return all that it wrote, without the escapes."""
     keyboard, terminal = pty.openpty()
     size = {"COLUMNS": str(columns), "LINES": "30", "TERM": "xterm"}
-    with subprocess.Popen(
+    with Process(
         [*PENSTOCK, *arguments],
         stdin=terminal,
         stdout=terminal,

@@ -90,10 +90,10 @@ def test_a_shell_is_told_how_to_use_it(data_dir):
 
 def test_a_crash_is_told_and_a_poller_ends_with_its_emulator(data_dir):
     penstock("sandbox", "start", "--port", 0, "--no-poller", data_dir=data_dir)
-    poller = start("sandbox", "poll", "--data-dir", data_dir)
-    assert poller.stdout.readline().startswith("Serving event source mappings of")
-    os.kill(running(data_dir)["emulator"]["pid"], signal.SIGKILL)
-    _, complaint = poller.communicate(timeout=30)
+    with start("sandbox", "poll", "--data-dir", data_dir) as poller:
+        assert poller.stdout.readline().startswith("Serving event source mappings of")
+        os.kill(running(data_dir)["emulator"]["pid"], signal.SIGKILL)
+        _, complaint = poller.communicate(timeout=60)
     assert complaint == "penstock: the emulator has ended\n"
     assert poller.returncode == 4
     again = penstock("sandbox", "start", "--port", 0, "--no-poller", data_dir=data_dir)
@@ -102,10 +102,10 @@ def test_a_crash_is_told_and_a_poller_ends_with_its_emulator(data_dir):
 
 def test_ctrl_c_ends_the_poller(data_dir):
     penstock("sandbox", "start", "--port", 0, "--no-poller", data_dir=data_dir)
-    poller = start("sandbox", "poll", "--data-dir", data_dir)
-    poller.stdout.readline()
-    poller.send_signal(signal.SIGINT)
-    assert poller.communicate(timeout=30) == ("", "")
+    with start("sandbox", "poll", "--data-dir", data_dir) as poller:
+        poller.stdout.readline()
+        poller.send_signal(signal.SIGINT)
+        assert poller.communicate(timeout=60) == ("", "")
     assert poller.returncode == 0
     assert wait_until_free(data_dir / "sandbox" / "poller.lock", 0)
 

@@ -87,16 +87,16 @@ def test_what_is_produced_is_consumed_whenever_each_is_stopped(deployed):
         states = ports.states
         return sum(s.trades for s in states.load(states.tickers()).values())
 
-    consumer = start("consume")
-    produced = produce("--rate", "2000", "--duration", "2s")
-    wait_until(lambda: trades() > 0)
-    consumer.send_signal(signal.SIGTERM)
-    first = lines_of(consumer)
+    with start("consume") as consumer:
+        produced = produce("--rate", "2000", "--duration", "2s")
+        wait_until(lambda: trades() > 0)
+        consumer.send_signal(signal.SIGTERM)
+        first = lines_of(consumer)
     produced += produce("--rate", "2000", "--duration", "1s")
-    consumer = start("consume")
-    wait_until(lambda: trades() == produced)
-    consumer.send_signal(signal.SIGTERM)
-    second = lines_of(consumer)
+    with start("consume") as consumer:
+        wait_until(lambda: trades() == produced)
+        consumer.send_signal(signal.SIGTERM)
+        second = lines_of(consumer)
     assert first[-1]["trades"] + second[-1]["trades"] == produced
     assert first[-1]["duplicates"] == second[-1]["duplicates"] == 0
     alone = expected(settings)

@@ -139,9 +139,11 @@ def test_a_large_file_is_several_objects_and_every_event_in_one(folder):
 
 def test_events_come_from_the_standard_input(folder):
     penstock("lookup", "load", "users", "users.csv")
-    with (folder / "clicks.ndjson").open("rb") as clicks:
-        process = start("enrich", stdin=clicks, cwd=folder)
-        said, complaints = process.communicate(timeout=30)
+    with (
+        (folder / "clicks.ndjson").open("rb") as clicks,
+        start("enrich", stdin=clicks, cwd=folder) as process,
+    ):
+        said, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, "")
     assert said.startswith("2 events enriched, into 1 object:\n1 lookup without a row")
 
@@ -171,11 +173,7 @@ def test_without_lookups_that_is_said(folder):
 
 
 def test_rows_are_loaded_while_another_process_works_there(folder):
-    process = start("produce", "--rate", "1", cwd=folder)
-    try:
+    with start("produce", "--rate", "1", cwd=folder) as process:
         assert '"started"' in process.stdout.readline()
         read_json("lookup", "load", "users", "users.csv")
         assert len(read_json("lookup", "list", "users")) == 2
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)

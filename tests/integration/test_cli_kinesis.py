@@ -13,6 +13,7 @@ from penstock.entrypoints.processor import PIPELINE
 from penstock.errors import ConfigError
 from penstock.memory import MemoryCheckpoints, MemoryStream, refusing
 from penstock.model import DeadLetter
+from tests.commands import wait_for
 from tests.worlds import World
 
 
@@ -82,11 +83,19 @@ def test_produced_trades_are_consumed_and_the_next_run_goes_on(aws, said, tmp_pa
     assert said()[-1]["trades"] == 0
 
 
+def stop_once_it_listens():
+    # Not sooner, or else it ends the tests.
+    wait_for(lambda: signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_sigterm_ends_it_after_the_batch_in_hand(aws, said):
     produce(duration=300_000)
     said()
-    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+    stopping = threading.Thread(target=stop_once_it_listens, daemon=True)
+    stopping.start()
     consume_module.consume()
+    stopping.join()
     assert [line["event"] for line in said()] == ["started", "stopped"]
 
 

@@ -9,9 +9,9 @@ import pytest
 from penstock.bootstrap import clock_us, open_store
 from penstock.entrypoints.worker import Worker
 from penstock.local import open_local
-from tests.commands import penstock, read_json
+from tests.commands import penstock, read_json, wait_for
 from tests.embedded import check, in_batches, market, settings
-from tests.live import config_for, start_live, wait_for
+from tests.live import config_for, start_live
 from tests.servers import (
     Drop,
     Inject,
@@ -51,7 +51,7 @@ def test_run_takes_every_trade_and_a_signal_ends_it_well(tmp_path, data_dir, num
             looked = feeds_of(data_dir)
             began_s = time.monotonic()
             process.send_signal(number)
-            output, complaint = process.communicate(timeout=20)
+            output, complaint = process.communicate(timeout=60)
     assert time.monotonic() - began_s < 5
     assert process.returncode == 0, complaint
     found = json.loads(output)
@@ -84,7 +84,7 @@ def test_an_unknown_symbol_and_a_venue_that_is_down_are_named_and_others_go_on(
             wait_for(lambda: trades_in(data_dir) == 100)
             time.sleep(1.5)
             process.send_signal(signal.SIGINT)
-            output, complaint = process.communicate(timeout=20)
+            output, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint) == (0, "")
     assert "coinbase refused FOO-USD: " in output
     assert "kraken at 127.0.0.1:1 is not connected: " in output
@@ -152,7 +152,7 @@ def test_produce_takes_trades_in_and_the_next_run_processes_them(tmp_path, data_
             wait_for(health.exists)
             assert feeds_of(data_dir)["command"] == "produce"
             process.send_signal(signal.SIGTERM)
-            output, complaint = process.communicate(timeout=20)
+            output, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint) == (0, "")
     lines = [json.loads(line) for line in output.splitlines()]
     assert [line["event"] for line in lines] == ["started", "feed", "stopped"]

@@ -185,7 +185,7 @@ def test_a_recorder_that_is_killed_leaves_all_but_the_last_second(tmp_path, data
             server.wait_played()
             time.sleep(1.5)
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
     found = read_json("replay", recording, data_dir=data_dir)
     assert (found["trades"], found["dead_letters"], found["gaps"]) == (500, 0, 0)
 
@@ -199,7 +199,7 @@ def test_a_signal_ends_a_recording_well_and_rotation_loses_nothing(tmp_path, dat
             server.wait_played()
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-            output, complaint = process.communicate(timeout=20)
+            output, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint) == (0, "")
     assert "Recorded " in output
     files = sorted(tmp_path.glob("frames-*.jsonl.gz"))

@@ -138,7 +138,7 @@ class TestAgain:
         with start("replay", recording, *slowly) as process:
             wait_for_trades(data_dir)
             process.send_signal(number)
-            output, complaint = process.communicate(timeout=20)
+            output, complaint = process.communicate(timeout=60)
         assert process.returncode == 130
         assert complaint == (
             "penstock: interrupted: the same command again finishes it\n"

@@ -89,7 +89,7 @@ def test_when_a_reader_has_enough_nothing_is_said_about_it(tmp_path):
     command = ["history", "BTC-USD", "--limit", "0", "--data-dir", wanted.data_dir]
     with start(*command, stdout=subprocess.PIPE) as process:
         process.stdout.close()
-        assert process.wait(timeout=20) == 141
+        assert process.wait(timeout=60) == 141
         assert process.stderr.read() == ""
 
 

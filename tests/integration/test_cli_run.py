@@ -62,7 +62,7 @@ def test_a_signal_ends_it_well_with_everything_processed(data_dir, number):
         wait_for_trades(data_dir)
         time.sleep(0.3)
         process.send_signal(number)
-        output, complaint = process.communicate(timeout=20)
+        output, complaint = process.communicate(timeout=60)
     assert process.returncode == 0
     assert complaint == ""
     assert re.search(r"^Stopped after \d+ trades of \d tickers in \d", output, re.M)
@@ -95,7 +95,7 @@ def test_when_nobody_reads_any_more_it_ends_without_a_word(data_dir):
     with start("run", "--rate", "max", "--data-dir", data_dir) as process:
         assert "simulated:" in process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=20) == 141
+        assert process.wait(timeout=60) == 141
         assert process.stderr.read() == ""
 
 
@@ -108,7 +108,7 @@ def test_a_second_one_is_told_who_has_the_data_directory_and_others_may_look(dat
         assert read_json("bars", "BTC-USD", data_dir=data_dir)[0]["trades"] > 0
         assert read_json("dead-letters", data_dir=data_dir) == []
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=60)
     assert json.loads(output)["trades"] > 0
 
 

@@ -30,10 +30,7 @@ def test_a_live_feed_ends_with_the_error_when_the_disk_fails(
         config = config_for(tmp_path, coinbase=server)
         options = {"cwd": tmp_path, "preexec_fn": limit_files}
         with start_live(command, *target, config=config, **options) as process:
-            try:
-                output, complaint = process.communicate(timeout=30)
-            finally:
-                process.kill()
+            output, complaint = process.communicate(timeout=60)
     assert process.returncode == 4, (output, complaint)
     assert fails in complaint
     assert "Traceback" not in complaint

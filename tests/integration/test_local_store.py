@@ -11,6 +11,7 @@ import pytest
 
 from penstock.errors import BusyError, ConfigError
 from penstock.local import open_local, read_local
+from tests.commands import Process
 from tests.contract.samples import (
     BTC,
     ETH,
@@ -60,17 +61,13 @@ with open_local(Path(sys.argv[1]), shards=1, durability="full", clock=lambda: 1)
 
 @contextmanager
 def another_process(data_dir):
-    child = subprocess.Popen(
+    with Process(
         [sys.executable, "-c", WORK, data_dir, *KEYS],
         stdout=subprocess.PIPE,
         text=True,
-    )
-    with child:
-        try:
-            assert child.stdout.readline() == "ready\n"
-            yield child
-        finally:
-            child.kill()
+    ) as child:
+        assert child.stdout.readline() == "ready\n"
+        yield child
 
 
 def opened(data_dir, shards=1):

@@ -295,7 +295,9 @@ class TestOddFiles:
     def test_a_pipe_will_do(self, tmp_path):
         path = tmp_path / "pipe"
         os.mkfifo(path)
-        writer = threading.Thread(target=path.write_bytes, args=(LINE * 5_000,))
+        writer = threading.Thread(
+            target=path.write_bytes, args=(LINE * 5_000,), daemon=True
+        )
         writer.start()
         source, trades = read_well(path)
         writer.join()

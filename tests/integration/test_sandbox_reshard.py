@@ -92,9 +92,11 @@ def test_a_child_is_read_once_its_parent_is_done(tmp_path):
     with Poller(lambda _: aws, tmp_path, clock_us) as poller:
         thread = threading.Thread(target=poller.run, args=[stopping])
         thread.start()
-        assert aws.done.wait(30)
-        stopping.set()
-        thread.join()
+        try:
+            assert aws.done.wait(60)
+        finally:
+            stopping.set()
+            thread.join()
     assert aws.seen == [1, 2, 2, 3, 4]
     saved = json.loads((tmp_path / "positions.json").read_bytes())
     assert saved["u"]["checkpoints"][CHILD] == 4

@@ -34,7 +34,7 @@ SPEECHES: dict[str, type[Speech]] = {
 }
 
 _HOST = "127.0.0.1"
-_START_S = 10.0
+_START_S = 60.0
 
 
 class VenueServer:
@@ -107,7 +107,9 @@ class VenueServer:
         self._plan = Plan([f for f in faults if f not in self._gates + on_rest])
         self._rest_faults = on_rest
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"venue {kind}")
+        self._thread = threading.Thread(
+            target=self._run, name=f"venue {kind}", daemon=True
+        )
         self._error: BaseException | None = None
         self._tasks: set[asyncio.Task] = set()
         self._connections: set[Connection] = set()
@@ -168,14 +170,14 @@ class VenueServer:
         """How many of the timeline's items have happened."""
         return self._market.position
 
-    def wait_for(self, condition: Callable[[], object], timeout_s: float = 10) -> None:
+    def wait_for(self, condition: Callable[[], object], timeout_s: float = 60) -> None:
         """Wait until `condition` holds; blocks, so not from a test's event loop."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline_s, "it did not happen in time"
             time.sleep(0.002)
 
-    def wait_played(self, timeout_s: float = 30) -> None:
+    def wait_played(self, timeout_s: float = 60) -> None:
         """Wait until every item has happened (which is not: has been received)."""
         self.wait_for(lambda: self._market.played, timeout_s)
 
