@@ -51,6 +51,7 @@ $(TIERS): $(READY)
 	@$(BIN)/pytest tests/$@ $(ARGS)
 
 aws: $(SANDBOX)
+infra: $(INFRA) $(SANDBOX)
 
 infra: $(SANDBOX) $(INFRA)
 

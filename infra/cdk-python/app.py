@@ -4,27 +4,21 @@
 import os
 import sys
 
-from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
-from penstock_cdk.app import build
-from penstock_cdk.settings import SettingsError, read_settings
+from aws_cdk import App
+from penstock_cdk.app import synthesise
+from penstock_cdk.settings import SettingsError
 
 
 def main() -> None:
-    """Read the context, add the stacks, write the templates."""
-    app = App()
+    """Write the templates of what the context asks for, or say why not."""
     try:
-        settings = read_settings(
-            app,
+        synthesise(
+            App(),
             account=os.environ.get("CDK_DEFAULT_ACCOUNT", ""),
             region=os.environ.get("CDK_DEFAULT_REGION", ""),
         )
-        build(app, settings)
     except SettingsError as e:
         sys.exit(f"{e}")
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    try:
-        app.synth()
     except RuntimeError as e:
         if "ValidationFailed" not in str(e):
             raise

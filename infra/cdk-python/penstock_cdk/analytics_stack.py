@@ -16,12 +16,16 @@ from constructs import Construct
 from penstock_cdk.facts import FACTS, policy
 from penstock_cdk.functions import log_group, role
 from penstock_cdk.nag import accept
-from penstock_cdk.names import bucket_arn, log_group_arn
+from penstock_cdk.names import bucket_arn, key_arns, log_group_arn
 from penstock_cdk.settings import Settings
 
 __all__ = ["AnalyticsStack"]
 
-_JSON = "org.openx.data.jsonserde.JsonSerDe"
+_SERDES = {
+    "json": "org.openx.data.jsonserde.JsonSerDe",
+    # Its separator never stands in JSON, so that a whole line is the one column.
+    "lines": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+}
 _INPUT = "org.apache.hadoop.mapred.TextInputFormat"
 _OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
 _EXAMPLE = """SELECT symbol, AVG(price) AS avg_price, COUNT(*) AS records
@@ -74,7 +78,7 @@ class AnalyticsStack(Stack):
         arns: dict[str, str | list[str]] = {
             "stream": stream.stream_arn,
             "bucket": bucket_arn(self._settings),
-            "key": key.key_arn,
+            "key": key_arns(self._settings, key),
             "log_group": log_group_arn(group_name),
         }
         made = role(self, "DeliveryRole", name, "firehose", policy("delivery", arns))
@@ -153,7 +157,7 @@ class AnalyticsStack(Stack):
                     input_format=_INPUT,
                     output_format=_OUTPUT,
                     serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library=_JSON
+                        serialization_library=_SERDES[facts["form"]]
                     ),
                     columns=[
                         columns(name=column, type=type_)

@@ -1,6 +1,7 @@
 """All stacks of one deployment, and how they hang together."""
 
-from aws_cdk import App, Environment, Tags
+from aws_cdk import App, Environment, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
 
 from penstock_cdk.analytics_stack import AnalyticsStack
 from penstock_cdk.data_consumer_stack import DataConsumerStack
@@ -11,12 +12,29 @@ from penstock_cdk.kinesis_stream_stack import KinesisStreamStack
 from penstock_cdk.monitoring_stack import MonitoringStack, Watched
 from penstock_cdk.s3_bucket_stack import S3BucketStack
 from penstock_cdk.sandbox import leave_out
-from penstock_cdk.settings import Settings
+from penstock_cdk.settings import Settings, read_settings
 
-__all__ = ["build"]
+__all__ = ["synthesise"]
 
 
-def build(app: App, settings: Settings) -> None:
+def synthesise(app: App, *, account: str, region: str) -> None:
+    """Write the templates of what the context of `app` asks for.
+
+    Args:
+        app: Whose stacks they become.
+        account: Where they are to be deployed; "" where that is not known.
+        region: And where there.
+
+    Raises:
+        SettingsError: Something is asked for that cannot be deployed.
+        RuntimeError: A rule of cdk-nag's AwsSolutions is broken, which is written.
+    """
+    _build(app, read_settings(app, account=account, region=region))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+def _build(app: App, settings: Settings) -> None:
     """Add the stacks that `settings` ask for to `app`, tagged."""
     env = Environment(account=settings.account or None, region=settings.region or None)
 
@@ -45,6 +63,7 @@ def build(app: App, settings: Settings) -> None:
         vpc=vpc,
         env=env,
     )
+    queue = None
     functions = {"consumer": consumer.consumer, "sweeper": consumer.sweeper}
     if consumer.enrichment is not None:
         functions["enrichment"] = consumer.enrichment
@@ -58,6 +77,7 @@ def build(app: App, settings: Settings) -> None:
             vpc=vpc,
             env=env,
         )
+        queue = producer.queue
         if producer.function is not None:
             functions["producer"] = producer.function
     if settings.analytics:
@@ -79,6 +99,7 @@ def build(app: App, settings: Settings) -> None:
             bucket=bucket,
             tables=consumer.tables.all,
             functions=functions,
+            queue=queue,
         ),
         key=streams.key,
         env=env,

@@ -8,15 +8,14 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from penstock_cdk.facts import FACTS
-from penstock_cdk.functions import function
-from penstock_cdk.names import bucket_arn
+from penstock_cdk.functions import function, never_again
+from penstock_cdk.names import bucket_arn, key_arns
 from penstock_cdk.settings import Settings
 from penstock_cdk.tables import Tables, make_tables
+from penstock_cdk.topics import make_topic
 
 __all__ = ["DataConsumerStack"]
 
@@ -48,7 +47,9 @@ class DataConsumerStack(Stack):
         self._settings = settings
         self._vpc = vpc
         self.tables: Tables = make_tables(self, settings)
-        self.topic = self._make_topic(key)
+        self.topic = make_topic(
+            self, "Topic", "topic", "Crypto price alerts", settings=settings, key=key
+        )
         self._arns = self._resources(stream, events_stream, key)
         self._environment = self._variables(stream, bucket)
         self.consumer = self._consumer(stream, bucket)
@@ -60,21 +61,6 @@ class DataConsumerStack(Stack):
         CfnOutput(self, "TableName", value=self.tables.history.table_name)
         CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
 
-    def _make_topic(self, key: kms.IKey) -> sns.Topic:
-        topic = sns.Topic(
-            self,
-            "Topic",
-            topic_name=self._settings.named("topic"),
-            display_name="Crypto price alerts",
-            master_key=key,
-            enforce_ssl=True,
-        )
-        if self._settings.email:
-            topic.add_subscription(
-                subscriptions.EmailSubscription(self._settings.email)
-            )
-        return topic
-
     def _resources(
         self,
         stream: kinesis.IStream,
@@ -84,7 +70,7 @@ class DataConsumerStack(Stack):
         arns: dict[str, str | list[str]] = {
             "stream": stream.stream_arn,
             "bucket": bucket_arn(self._settings),
-            "key": key.key_arn,
+            "key": key_arns(self._settings, key),
             "topic": self.topic.topic_arn,
             "history_table": self.tables.history.table_arn,
             "state_table": self.tables.state.table_arn,
@@ -193,6 +179,7 @@ class DataConsumerStack(Stack):
             arns=self._arns,
             vpc=self._vpc,
         )
+        never_again(made)
         events.Rule(
             self,
             "SweepSchedule",

@@ -12,8 +12,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from penstock_cdk.facts import FACTS, policy
-from penstock_cdk.functions import function, log_group, role
+from penstock_cdk.functions import function, log_group, never_again, role
 from penstock_cdk.nag import accept
+from penstock_cdk.names import key_arns
 from penstock_cdk.settings import Settings
 
 __all__ = ["DataProducerStack"]
@@ -24,6 +25,7 @@ class DataProducerStack(Stack):
 
     Attributes:
         function: The producer, None unless it is a function.
+        queue: Events that did not reach the function; None without one.
     """
 
     def __init__(
@@ -41,9 +43,10 @@ class DataProducerStack(Stack):
         self._settings = settings
         self._arns: dict[str, str | list[str]] = {
             "stream": stream.stream_arn,
-            "key": key.key_arn,
+            "key": key_arns(settings, key),
         }
         self.function: lambda_.Function | None = None
+        self.queue: sqs.Queue | None = None
         if settings.producer == "lambda":
             self.function = self._scheduled(stream, vpc)
         elif settings.producer == "ecs":
@@ -65,8 +68,9 @@ class DataProducerStack(Stack):
             arns=self._arns,
             vpc=vpc,
         )
+        never_again(producer)
         # What EventBridge could not hand over within its retries waits to be looked at.
-        queue = sqs.Queue(
+        self.queue = queue = sqs.Queue(
             self,
             "ScheduleQueue",
             queue_name=self._settings.named("schedule_queue"),

@@ -37,7 +37,7 @@ def add_firewall(scope: Construct, vpc: ec2.Vpc, settings: Settings) -> None:
                 subnet_id=subnet.subnet_id
             )
         ],
-        delete_protection=settings.environment == "prod",
+        delete_protection=settings.is_prod,
     )
     _route(scope, vpc, subnet, firewall)
 
@@ -51,13 +51,16 @@ def _policy(scope: Construct, name: str) -> networkfirewall.CfnFirewallPolicy:
         type="STATEFUL",
         capacity=100,
         rule_group=groups.RuleGroupProperty(
+            stateful_rule_options=groups.StatefulRuleOptionsProperty(
+                rule_order="STRICT_ORDER"
+            ),
             rules_source=groups.RulesSourceProperty(
                 rules_source_list=groups.RulesSourceListProperty(
                     generated_rules_type="ALLOWLIST",
                     target_types=["TLS_SNI", "HTTP_HOST"],
                     targets=FACTS["network"]["allowed_domains"],
                 )
-            )
+            ),
         ),
     )
     policies = networkfirewall.CfnFirewallPolicy
@@ -68,9 +71,15 @@ def _policy(scope: Construct, name: str) -> networkfirewall.CfnFirewallPolicy:
         firewall_policy=policies.FirewallPolicyProperty(
             stateless_default_actions=["aws:forward_to_sfe"],
             stateless_fragment_default_actions=["aws:drop"],
+            # In strict order what no rule passes is dropped, whatever its protocol;
+            # in the default order the list would stop HTTP and TLS alone.
+            stateful_engine_options=policies.StatefulEngineOptionsProperty(
+                rule_order="STRICT_ORDER"
+            ),
+            stateful_default_actions=["aws:drop_established", "aws:alert_established"],
             stateful_rule_group_references=[
                 policies.StatefulRuleGroupReferenceProperty(
-                    resource_arn=allowed.attr_rule_group_arn
+                    resource_arn=allowed.attr_rule_group_arn, priority=1
                 )
             ],
         ),

@@ -11,6 +11,7 @@ from penstock_cdk.facts import FACTS
 from penstock_cdk.firewall import add_firewall
 from penstock_cdk.functions import log_group
 from penstock_cdk.nag import accept
+from penstock_cdk.names import bucket_arn, bucket_name
 from penstock_cdk.settings import Settings
 
 __all__ = ["FoundationStack"]
@@ -92,7 +93,7 @@ class FoundationStack(Stack):
         bucket = s3.Bucket(
             self,
             "AuditBucket",
-            bucket_name=f"{name}-{self.account}-{self.region}",
+            bucket_name=bucket_name(self._settings, "trail"),
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
@@ -103,7 +104,7 @@ class FoundationStack(Stack):
             removal_policy=RemovalPolicy.DESTROY,
         )
         accept(bucket, "S1", "It is the bucket of the access logs")
-        cloudtrail.Trail(
+        trail = cloudtrail.Trail(
             self,
             "Trail",
             trail_name=name,
@@ -112,9 +113,15 @@ class FoundationStack(Stack):
             include_global_service_events=True,
             enable_file_validation=True,
         )
+        # Who read and wrote which object of the data: 0.10 USD per 100,000.
+        trail.add_event_selector(
+            cloudtrail.DataResourceType.S3_OBJECT, [f"{bucket_arn(self._settings)}/"]
+        )
 
 
 def _expiry() -> s3.LifecycleRule:
     return s3.LifecycleRule(
-        id="expiry", expiration=Duration.days(FACTS["audit"]["trail_days"])
+        id="expiry",
+        expiration=Duration.days(FACTS["audit"]["trail_days"]),
+        noncurrent_version_expiration=Duration.days(FACTS["bucket"]["noncurrent_days"]),
     )

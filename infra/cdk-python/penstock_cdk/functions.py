@@ -15,7 +15,7 @@ from penstock_cdk.nag import accept, accept_stars
 from penstock_cdk.names import log_group_arn
 from penstock_cdk.settings import Settings, SettingsError
 
-__all__ = ["function", "log_group", "role"]
+__all__ = ["function", "log_group", "never_again", "role"]
 
 _IN_VPC = "service-role/AWSLambdaVPCAccessExecutionRole"
 _CODE = INFRA.parent / "dist" / "lambda"
@@ -63,6 +63,14 @@ def function(
     )
     accept(made, "L1", "The zip is built and tested for this version of Python")
     return made
+
+
+def never_again(made: lambda_.Function) -> None:
+    """Leave what `made` failed at, or came too late for, to its next schedule."""
+    made.configure_async_invoke(
+        retry_attempts=0,
+        max_event_age=Duration.seconds(FACTS["producer"]["schedule_age_s"]),
+    )
 
 
 def log_group(scope: Construct, id_: str, name: str) -> logs.LogGroup:

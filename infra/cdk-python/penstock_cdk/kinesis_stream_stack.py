@@ -61,9 +61,7 @@ class KinesisStreamStack(Stack):
 
     def _trades(self) -> kinesis.IStream:
         if arn := self._settings.stream_arn:
-            return kinesis.Stream.from_stream_attributes(
-                self, "Stream", stream_arn=arn, encryption_key=self.key
-            )
+            return kinesis.Stream.from_stream_arn(self, "Stream", arn)
         return self._make(
             "Stream",
             self._settings.named("stream"),

@@ -8,17 +8,19 @@ from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from penstock_cdk.dashboard import make_dashboard
 from penstock_cdk.facts import FACTS
 from penstock_cdk.settings import Settings
+from penstock_cdk.topics import make_topic
 
 __all__ = ["MonitoringStack", "Watched"]
 
@@ -34,12 +36,14 @@ class Watched:
 
     Attributes:
         functions: By their names in infra/facts.json.
+        queue: Events that did not reach the producer; None where it needs none.
     """
 
     stream: kinesis.IStream
     bucket: s3.IBucket
     tables: Sequence[dynamodb.Table]
     functions: dict[str, lambda_.Function]
+    queue: sqs.IQueue | None
 
 
 class MonitoringStack(Stack):
@@ -62,7 +66,12 @@ class MonitoringStack(Stack):
         for name, function in watched.functions.items():
             self._watch_function(name, function)
         self._watch_consumer(watched.functions["consumer"])
+        for name in ("consumer", "enrichment"):
+            if name in watched.functions:
+                self._watch_dead_letters(name, watched.functions[name])
         self._watch_stream(watched.stream)
+        if watched.queue is not None:
+            self._watch_queue(watched.queue)
         for table in watched.tables:
             self._watch_table(table)
         self._watch_bucket(watched.bucket)
@@ -71,18 +80,24 @@ class MonitoringStack(Stack):
         self._budget()
 
     def _make_topic(self, key: kms.IKey) -> sns.Topic:
-        topic = sns.Topic(
+        topic = make_topic(
             self,
             "AlarmTopic",
-            topic_name=self._settings.named("alarm_topic"),
-            display_name="Crypto pipeline alarms",
-            master_key=key,
-            enforce_ssl=True,
+            "alarm_topic",
+            "Crypto pipeline alarms",
+            settings=self._settings,
+            key=key,
         )
-        if self._settings.email:
-            topic.add_subscription(
-                subscriptions.EmailSubscription(self._settings.email)
+        # The policy that refuses plain HTTP takes the place of SNS's own, which lets
+        # the account's alarms publish.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
+        )
         CfnOutput(self, "AlarmTopicArn", value=topic.topic_arn)
         return topic
 
@@ -144,16 +159,36 @@ class MonitoringStack(Stack):
                 "The consumer falls behind: add shards, or see what it waits for",
             )
         self._alarm(
-            "dead-letters",
+            "consumer-slow",
+            consumer.metric_duration(
+                period=Duration.seconds(_FACTS["period_s"]), statistic="p99"
+            ),
+            _FACTS["latency_p99_ms"],
+            "The consumer comes close to its time-out: see which store is slow",
+        )
+
+    def _watch_dead_letters(self, name: str, function: lambda_.Function) -> None:
+        self._alarm(
+            f"{name}-dead-letters",
             cloudwatch.Metric(
                 namespace="Penstock",
                 metric_name="DeadLetters",
-                dimensions_map={"FunctionName": consumer.function_name},
+                dimensions_map={"FunctionName": function.function_name},
                 period=Duration.seconds(_FACTS["period_s"]),
                 statistic="Sum",
             ),
             0,
-            "Lines that are no trades were put aside under dead-letter/",
+            f"The {name} put lines aside that it cannot read, under dead-letter/",
+        )
+
+    def _watch_queue(self, queue: sqs.IQueue) -> None:
+        self._alarm(
+            "schedule-dead-letters",
+            queue.metric_approximate_number_of_messages_visible(
+                period=Duration.seconds(_FACTS["period_s"]), statistic="Maximum"
+            ),
+            0,
+            "EventBridge could not call the producer: the queue holds its events",
         )
 
     def _watch_stream(self, stream: kinesis.IStream) -> None:
@@ -176,6 +211,14 @@ class MonitoringStack(Stack):
             ),
             _FACTS["write_throttles"],
             "A shard takes no more: add shards, or look for a hot ticker",
+        )
+        self._alarm(
+            "reader-age",
+            stream.metric_get_records_iterator_age_milliseconds(
+                period=Duration.seconds(_FACTS["period_s"]), statistic="Maximum"
+            ),
+            _FACTS["reader_age_ms"],
+            "Some reader of some shard falls behind: the consumer, or Firehose",
         )
 
     def _watch_table(self, table: dynamodb.Table) -> None:

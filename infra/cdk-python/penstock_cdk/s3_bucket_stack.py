@@ -49,7 +49,9 @@ class S3BucketStack(Stack):
             + [_leftovers()],
             metrics=[s3.BucketMetrics(id="EntireBucket")],
             # A bucket that still holds anything is not deleted, whatever this says.
-            removal_policy=RemovalPolicy.DESTROY,
+            removal_policy=(
+                RemovalPolicy.RETAIN if settings.is_prod else RemovalPolicy.DESTROY
+            ),
         )
         accept(
             self.bucket,
@@ -82,6 +84,7 @@ def _rule(part: str, facts: dict[str, Any]) -> s3.LifecycleRule:
 def _leftovers() -> s3.LifecycleRule:
     return s3.LifecycleRule(
         id="leftovers",
+        expired_object_delete_marker=True,
         noncurrent_version_expiration=Duration.days(FACTS["bucket"]["noncurrent_days"]),
         abort_incomplete_multipart_upload_after=Duration.days(
             FACTS["bucket"]["unfinished_days"]

@@ -19,6 +19,8 @@ from penstock_cdk.facts import FACTS
 __all__ = ["Settings", "SettingsError", "read_settings"]
 
 _MAX_CONFIG = 3_000  # bytes
+# Of what has no default that would show how it is written.
+_EXAMPLES = {"config": "penstock.toml", "email": "you@example.com"}
 _PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -37,6 +39,7 @@ class Settings:
         stream_mode: "provisioned" or "on-demand".
         shards: Shards of a provisioned stream.
         stream_arn: An existing stream to consume instead of one of our own, or "".
+        stream_key_arn: The key that encrypts that stream, or "" where it is AWS's own.
         memory_mb, timeout_s: Of each function; the consumer has a time-out of its own.
         architecture, python: What the functions run on.
         producer: "lambda", "ecs" or "none".
@@ -62,6 +65,7 @@ class Settings:
     stream_mode: str
     shards: int
     stream_arn: str
+    stream_key_arn: str
     memory_mb: int
     timeout_s: int
     architecture: str
@@ -84,6 +88,11 @@ class Settings:
     def named(self, key: str) -> str:
         """Return the name of resource `key` of infra/facts.json in this environment."""
         return f"{FACTS['names'][key]}-{self.environment}"
+
+    @property
+    def is_prod(self) -> bool:
+        """Whether the data stays when its stacks go."""
+        return self.environment == "prod"
 
     @property
     def penstock_config(self) -> str:
@@ -124,6 +133,7 @@ def read_settings(app: App, *, account: str, region: str) -> Settings:
         stream_mode=of("streamMode", FACTS["stream"]["mode"], _stream_mode),
         shards=of("streamShardCount", FACTS["stream"]["shards"], _between(1, 10_000)),
         stream_arn=of("streamArn", "", str),
+        stream_key_arn=of("streamKeyArn", "", str),
         memory_mb=of("lambdaMemorySize", functions["memory_mb"], _between(128, 10_240)),
         timeout_s=of("lambdaTimeout", functions["timeout_s"], _between(3, 900)),
         architecture=of(
@@ -169,7 +179,7 @@ class _Context:
 
 
 def _example(name: str, default: object) -> str:
-    return "penstock.toml" if name == "config" else _word(default)
+    return _EXAMPLES.get(name, _word(default))
 
 
 def _word(value: object) -> str:
@@ -247,6 +257,8 @@ def _check_together(settings: Settings) -> None:
     # What is possible by itself, and impossible beside the rest.
     if settings.stream_arn:
         _check_stream_arn(settings)
+    if settings.stream_key_arn:
+        _check_stream_key(settings)
     if settings.producer == "ecs" and not settings.producer_image:
         raise SettingsError(
             "producer = ecs needs the image of the producer's container."
@@ -254,6 +266,18 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.profile == "sandbox":
         _check_sandbox(settings)
+    _check_concurrency(settings)
+
+
+def _check_concurrency(settings: Settings) -> None:
+    if settings.stream_mode == "on-demand":
+        if settings.reserve_concurrency:
+            raise SettingsError(
+                "reserveConcurrency = true: AWS gives an on-demand stream as many"
+                " shards as it needs, so that nobody can tell how many consumers."
+                " Write: -c reserveConcurrency=false"
+            )
+        return
     if settings.provisioned_concurrency > settings.consumers:
         raise SettingsError(
             f"provisionedConcurrency = {settings.provisioned_concurrency}: at most"
@@ -279,6 +303,22 @@ def _check_stream_arn(settings: Settings) -> None:
             f" {settings.region}, and Lambda reads no stream of another region."
             f" Deploy to {there} (AWS_REGION={there}), or name a stream of"
             f" {settings.region}"
+        )
+
+
+def _check_stream_key(settings: Settings) -> None:
+    arn = settings.stream_key_arn
+    if not settings.stream_arn:
+        raise SettingsError(
+            f"streamKeyArn = {arn}: it is the key of an existing stream, and there is"
+            " none. Write streamArn too, or leave streamKeyArn out"
+        )
+    if not re.fullmatch(
+        rf"arn:aws[\w-]*:kms:{settings.region}:\d{{12}}:key/[\w-]+", arn
+    ):
+        raise SettingsError(
+            f"streamKeyArn = {arn}: that is no key in {settings.region}. Write:"
+            f" -c streamKeyArn=arn:aws:kms:{settings.region}:ACCOUNT:key/ID"
         )
 
 

@@ -78,10 +78,9 @@ def _table(
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
+        deletion_protection=settings.is_prod,
         removal_policy=(
-            RemovalPolicy.RETAIN
-            if settings.environment == "prod"
-            else RemovalPolicy.DESTROY
+            RemovalPolicy.RETAIN if settings.is_prod else RemovalPolicy.DESTROY
         ),
     )
 
