@@ -1,16 +1,19 @@
 """The same trades through the pipeline on one machine, and through the deployed one."""
 
+import gzip
 import threading
+from collections.abc import Iterable
 from contextlib import contextmanager
 
 import msgspec
 
 from penstock.bootstrap import aws_ports, aws_stream, clock_us, open_store
+from penstock.codec import decode_trade
 from penstock.config import Settings, StreamSettings, parse_document
 from penstock.drivers.files import open_file
 from penstock.entrypoints.feeder import Feeder
 from penstock.entrypoints.worker import Worker
-from penstock.layout import COMPLETED_TRADES, read_completed
+from penstock.layout import COMPLETED_TRADES, RAW_DATA, read_completed
 from penstock.model import Alert
 from penstock.sandbox.poller import Poller
 from tests.aws.told import wait_until
@@ -69,13 +72,38 @@ def embedded(folder, trades):
     with open_store(settings) as store:
         with Worker(store, settings, lambda _: None) as worker:
             worker.feeder.feed(in_batches(trades, 500), contiguous=False)
-        return left(store.states, store.history, store.objects, store.alerts.list())
+        raw = (store.objects.get(key) for key in store.objects.keys(RAW_DATA))
+        return {
+            **left(store.states, store.history, store.objects, store.alerts.list()),
+            "raw": by_ticker(gzip.decompress(data) for data in raw),
+        }
 
 
 def deployed(pipeline, received):
     ports = aws_ports(settings_of(pipeline))
     alerts = {a["id"]: msgspec.convert(a, Alert) for a in received}
-    return left(ports.states, ports.history, ports.objects, alerts.values())
+    return {
+        **left(ports.states, ports.history, ports.objects, alerts.values()),
+        "raw": by_ticker(record.data for record in on_stream(pipeline)),
+    }
+
+
+def on_stream(pipeline):
+    """All records: the bytes that Firehose archives, as they are."""
+    stream = aws_stream(settings_of(pipeline))
+    for shard in stream.shards():
+        after = 0
+        while records := stream.read(shard, after=after, limit=10_000):
+            yield from records
+            after = records[-1].sequence_number
+
+
+def by_ticker(parts: Iterable[bytes]):
+    """The lines of raw data, in order, whatever objects or records they are in."""
+    lines = {}
+    for line in b"".join(parts).splitlines():
+        lines.setdefault(decode_trade(line).ticker, []).append(line)
+    return lines
 
 
 def left(states, history, objects, alerts):

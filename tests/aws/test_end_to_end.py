@@ -37,6 +37,7 @@ def test_the_deployed_pipeline_leaves_what_the_embedded_one_does(
     expected = embedded(tmp_path / "embedded", trades)
     assert len(expected["alerts"]) > 3
     assert len(expected["completed"]) > 3
+    assert sum(map(len, expected["raw"].values())) == TRADES
     with polling(aws, tmp_path / "poller"):
         pipeline.map("consumer")
         produce(pipeline, trades)
