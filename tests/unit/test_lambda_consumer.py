@@ -124,6 +124,7 @@ def test_aggregated_records_are_taken_apart():
     ("event", "found"),
     [
         ({}, "nothing"),
+        (None, "nothing"),
         ({"key1": "value1", "key2": "value2"}, "key1, key2"),
         ({"Records": [{"Sns": {}, "EventSource": "aws:sns"}]}, "Records"),
         ({"Records": None}, "Records"),

@@ -151,7 +151,7 @@ def read_event(event: Mapping[str, Any]) -> list[Record]:
     except (KeyError, TypeError, ValueError) as e:
         raise BadRecordError(
             "an event of a Kinesis stream holds Records, each with kinesis and "
-            f"eventID; found {', '.join(map(str, event)) or 'nothing'}. Is the "
+            f"eventID; found {', '.join(map(str, event or ())) or 'nothing'}. Is the "
             "function's trigger a stream?"
         ) from e
 
