@@ -1,0 +1,24 @@
+output "function_name" {
+  description = "Name of the consumer."
+  value       = module.consumers.function_name
+}
+
+output "table_name" {
+  description = "Name of the table of the history."
+  value       = module.consumers.table_name
+}
+
+output "topic_arn" {
+  description = "ARN of the topic that alerts go to."
+  value       = module.consumers.topic_arn
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the topic that alarms go to."
+  value       = module.monitoring.topic_arn
+}
+
+output "dashboard_url" {
+  description = "Where the dashboard is."
+  value       = module.monitoring.dashboard_url
+}
