@@ -119,15 +119,14 @@ def test_it_is_deployed_works_changes_and_leaves_nothing(environment, tmp_path):
     ]
     leaves_what_one_machine_does(environment, tmp_path)
 
-    plans = environment.plan(streamShardCount="3")
-    assert [str(change) for plan in plans for change in plan.changes] == [
-        "change Kinesis Stream crypto-price-stream-test: ShardCount"
-    ]
+    plans = environment.plan(email="ops@example.com")
+    changes = [(c.action, c.type_) for plan in plans for c in plan.changes]
+    assert changes == [("add", "AWS::SNS::Subscription")] * 2
     environment.carry_out(plans)
-    summary = environment.target.clients("kinesis").describe_stream_summary(
-        StreamName="crypto-price-stream-test"
-    )["StreamDescriptionSummary"]
-    assert summary["OpenShardCount"] == 3
+    found = environment.target.clients("sns").list_subscriptions()["Subscriptions"]
+    assert [s["Endpoint"] for s in found if s["Protocol"] == "email"] == [
+        "ops@example.com"
+    ] * 2
 
     removed = environment.remove()
     assert (removed.kept, removed.left) == ([], [])

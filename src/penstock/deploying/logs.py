@@ -1,7 +1,8 @@
 """Lines that functions have written, as they come."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -43,7 +44,7 @@ def read_lines(target: Target, function: str, since_ms: int) -> list[Line]:
         pages = target.clients("logs").get_paginator("filter_log_events")
         lines = [
             Line(
-                id_=found["eventId"],
+                id_=_id(found),
                 function=function,
                 time_ms=found["timestamp"],
                 text=found["message"].rstrip("\n"),
@@ -54,6 +55,12 @@ def read_lines(target: Target, function: str, since_ms: int) -> list[Line]:
             for found in page["events"]
         ]
     return sorted(lines, key=lambda line: line.time_ms)
+
+
+def _id(found: Mapping[str, Any]) -> str:
+    # The emulator gives none.
+    made = f"{found['logStreamName']} {found['timestamp']} {found['message']}"
+    return str(found.get("eventId", made))
 
 
 def follow(

@@ -10,7 +10,7 @@ from penstock.aws.errors import translated
 from penstock.deploying import stacks
 from penstock.deploying.target import Target
 
-__all__ = ["FunctionState", "Overview", "look_over"]
+__all__ = ["FunctionState", "Overview", "StreamState", "look_over"]
 
 _WINDOW = timedelta(hours=1)
 _METRICS = (
@@ -35,18 +35,26 @@ class FunctionState(Struct, frozen=True, kw_only=True):
     iterator_age_ms: int | None
 
 
+class StreamState(Struct, frozen=True, kw_only=True):
+    """A stream: its status, such as "ACTIVE", and its open shards."""
+
+    name: str
+    status: str
+    shards: int
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     """An environment.
 
     Attributes:
         stacks: Each one's status.
-        stream: Its name, status and shards; None where there is none of our own.
+        stream: The stream; None where there is none of our own.
         functions: Each function.
         alarms: Each alarm's state: "OK", "ALARM" or "INSUFFICIENT_DATA".
     """
 
     stacks: dict[str, str]
-    stream: tuple[str, str, int] | None
+    stream: StreamState | None
     functions: list[FunctionState]
     alarms: dict[str, str]
 
@@ -73,11 +81,13 @@ def look_over(target: Target, project: str, now: datetime) -> Overview:
     )
 
 
-def _stream(target: Target, name: str) -> tuple[str, str, int]:
+def _stream(target: Target, name: str) -> StreamState:
     with translated(f"kinesis DescribeStreamSummary {name}"):
         answer = target.clients("kinesis").describe_stream_summary(StreamName=name)
     found = answer["StreamDescriptionSummary"]
-    return name, found["StreamStatus"], found["OpenShardCount"]
+    return StreamState(
+        name=name, status=found["StreamStatus"], shards=found["OpenShardCount"]
+    )
 
 
 def _functions(

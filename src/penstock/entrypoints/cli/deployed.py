@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, cast
 
 import typer
+from msgspec import Struct
 
 from penstock.aws.clients import Clients
 from penstock.aws.states import DynamoStates
@@ -43,14 +44,25 @@ _COLUMNS = (
     Column("Errors", right=True),
     Column("Oldest record, s", right=True, rank=1),
 )
+_HOUR_US, _MINUTE_US = 3_600_000_000, 60_000_000
 _Since = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--since", metavar="TIME", parser=typed(duration_us), help="How far back."
+        "--since",
+        metavar="TIME",
+        parser=typed(duration_us),
+        help="How far back, such as 10m.  [default: 1h; for tail, 1m]",
     ),
 ]
 
 commands = typer.Typer(rich_markup_mode=None)
+
+
+class _Price(Struct, frozen=True, kw_only=True):
+    """A ticker's last one, and when it was."""
+
+    price: float
+    time_us: int
 
 
 @commands.command(epilog=examples("status", "status --target sandbox --json"))
@@ -77,15 +89,15 @@ def status(
         say(f"Nothing is deployed as {place.target.environment}.")
         return
     _print(found)
-    for ticker, (last, at) in sorted(prices.items()):
-        say(f"{ticker}: {last} at {at}")
+    for ticker, last in sorted(prices.items()):
+        say(f"{ticker}: {price(last.price)} at {iso_time(last.time_us)}")
 
 
 @commands.command(epilog=examples("logs consumer", "logs consumer --since 10m"))
 def logs(
     function: Annotated[str, typer.Argument(metavar="FUNCTION", hidden=True)],
     *,
-    since: _Since = 3_600_000_000,
+    since: _Since = None,
     env: EnvironmentName = None,
     target: TargetName = "aws",
     config: ConfigFile = None,
@@ -102,14 +114,15 @@ def logs(
         raise ConfigError(
             f"{function!r} names {len(matching)} functions: name one of {known}."
         )
-    for line in read_lines(place.target, matching[0], (clock_us() - since) // 1000):
+    since_ms = (clock_us() - (since or _HOUR_US)) // 1000
+    for line in read_lines(place.target, matching[0], since_ms):
         say(line.text)
 
 
 @commands.command(epilog=examples("tail", "tail --env prod --since 10m"))
 def tail(
     *,
-    since: _Since = 60_000_000,
+    since: _Since = None,
     env: EnvironmentName = None,
     target: TargetName = "aws",
     config: ConfigFile = None,
@@ -124,7 +137,7 @@ def tail(
     if not functions:
         raise ConfigError(f"nothing is deployed as {place.target.environment}.")
     stopping = threading.Event()
-    since_ms = (clock_us() - since) // 1000
+    since_ms = (clock_us() - (since or _MINUTE_US)) // 1000
     with Stopper().calls(stopping.set):
         for line in follow(place.target, functions, since_ms, stopping.is_set):
             say(_line(line))
@@ -144,7 +157,7 @@ def _held(place: Place, type_: str) -> list[str]:
     )
 
 
-def _prices(place: Place) -> dict[str, tuple[str, str]]:
+def _prices(place: Place) -> dict[str, _Price]:
     names = AwsSettings(environment=place.target.environment).named()
     if names.state_table not in _held(place, _TABLE):
         return {}
@@ -152,7 +165,7 @@ def _prices(place: Place) -> dict[str, tuple[str, str]]:
     clients = cast("Clients", place.target.clients)
     states = DynamoStates(clients, names.state_table, names.positions_table)
     return {
-        ticker: (price(state.last_price), iso_time(state.last_us))
+        ticker: _Price(price=state.last_price, time_us=state.last_us)
         for ticker, state in states.load(states.tickers()).items()
     }
 
@@ -161,8 +174,8 @@ def _print(found: Overview) -> None:
     for name, state in found.stacks.items():
         say(f"{name}: {state}")
     if found.stream:
-        name, state, shards = found.stream
-        say(f"{name}: {state}, {shards} shards")
+        stream = found.stream
+        say(f"{stream.name}: {stream.status}, {stream.shards} shards")
     say("\nIn the last hour:\n")
     print_table(_COLUMNS, [_row(function) for function in found.functions])
     ringing = [name for name, state in found.alarms.items() if state == "ALARM"]
