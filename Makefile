@@ -53,8 +53,6 @@ $(TIERS): $(READY)
 aws: $(SANDBOX)
 infra: $(INFRA) $(SANDBOX)
 
-infra: $(SANDBOX) $(INFRA)
-
 crash: export PENSTOCK_KILLS ?= 100
 crash: $(READY) ## Kill the program with kill -9, 100 times, and see what is left
 	@$(BIN)/pytest tests/simulation/test_crash.py $(ARGS)
