@@ -1,20 +1,21 @@
 """`penstock record`, and that what it wrote replays to what ran live."""
 
+import json
 import re
 import shlex
 import signal
-import time
 
 import pytest
 
 from penstock.bootstrap import clock_us, open_store
 from penstock.config import SourceSettings
+from penstock.drivers.files import open_file
 from penstock.drivers.recorder import Packed, Recorder
 from penstock.entrypoints.feeder import SourceBatch
 from penstock.entrypoints.letters import letter_of
 from penstock.entrypoints.sources import open_live
 from penstock.entrypoints.worker import Worker
-from tests.commands import penstock, read_json
+from tests.commands import penstock, read_json, wait_for
 from tests.embedded import dump, settings
 from tests.live import config_for, start_live
 from tests.servers import (
@@ -127,13 +128,28 @@ def trade_ids(dumped):
     }
 
 
+def trades_of(*recordings):
+    """Count the trades in recordings, of which the last may still be written."""
+    count = 0
+    for path in recordings:
+        if path.exists() and path.stat().st_size:
+            with open_file(path) as file:
+                count += sum(len(batch.trades) for batch in file)
+    return count
+
+
 @pytest.mark.parametrize("ending", ["jsonl.zst", "jsonl.gz", "jsonl"])
 def test_record_writes_a_file_that_replay_knows_by_itself(tmp_path, data_dir, ending):
     recording = tmp_path / f"frames.{ending}"
     made = made_trades("coinbase", 300, symbols=["BTC-USD", "ETH-USD"])
     with VenueServer("coinbase", made, faults=[Reset(at=100, missed=10)]) as server:
         config = config_for(tmp_path, symbols=["BTC-USD", "ETH-USD"], coinbase=server)
-        found = read_json("record", recording, "--config", config, "--duration", "3s")
+        with start_live("record", recording, "--json", config=config) as process:
+            wait_for(lambda: trades_of(recording) == 300)
+            process.send_signal(signal.SIGINT)
+            output, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint) == (0, "")
+    found = json.loads(output)
     assert (found["trades"], found["missing"]) == (300, 0)
     assert found["fetched"] > 5
     assert found["files"] == [str(recording)]
@@ -171,8 +187,8 @@ def test_a_recording_of_nothing_leaves_no_file_and_says_so(tmp_path):
 def test_a_recording_shows_on_a_terminal_how_far_it_is(tmp_path):
     with VenueServer("coinbase", made_trades("coinbase", 100)) as server:
         config = config_for(tmp_path, coinbase=server)
-        command = ["record", tmp_path / "f.gz", "--config", config, "--duration", "3s"]
-        screen = draw(list(map(str, command)), 120)
+        command = ["record", tmp_path / "f.gz", "--config", config]
+        screen = draw(list(map(str, command)), 120, until=[" 100 trades; "])
     assert re.search(r"\d{3} frames, 100 trades; \S+f\.gz: 0\.0 MB", screen)
     assert f"penstock replay {tmp_path}/f.gz" in screen
 
@@ -183,7 +199,7 @@ def test_a_recorder_that_is_killed_leaves_all_but_the_last_second(tmp_path, data
         config = config_for(tmp_path, coinbase=server)
         with start_live("record", recording, config=config) as process:
             server.wait_played()
-            time.sleep(1.5)
+            wait_for(lambda: trades_of(recording) == 500)
             process.kill()
             process.communicate(timeout=60)
     found = read_json("replay", recording, data_dir=data_dir)
@@ -197,7 +213,7 @@ def test_a_signal_ends_a_recording_well_and_rotation_loses_nothing(tmp_path, dat
         options = ["--rotate", "1s", tmp_path / "frames.jsonl.gz"]
         with start_live("record", *options, config=config) as process:
             server.wait_played()
-            time.sleep(0.5)
+            wait_for(lambda: trades_of(*tmp_path.glob("frames-*")) == 1_000)
             process.send_signal(signal.SIGINT)
             output, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint) == (0, "")

@@ -82,11 +82,13 @@ def test_without_a_terminal_each_event_is_a_line(data_dir):
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_on_a_terminal_it_draws_a_table_that_fits(data_dir, columns):
-    screen = draw(["run", "--duration", "4s", "--data-dir", str(data_dir)], columns)
+    row = r"BTC-USD +8\d,\d{3}\.\d\d +-\d\.\d\d%.* drop 5%"
+    event = r"^\d\d:\d\d:\d\d +BTC-USD +bought +0\.0116"
+    screen = draw(["run", "--data-dir", str(data_dir)], columns, until=[row, event])
     assert "Simulated market" in screen
     assert "Ctrl-C stops" in screen
-    assert re.search(r"BTC-USD +8\d,\d{3}\.\d\d +-\d\.\d\d%.* drop 5%", screen)
-    assert re.search(r"^\d\d:\d\d:\d\d +BTC-USD +bought +0\.0116", screen, re.M)
+    assert re.search(row, screen)
+    assert re.search(event, screen, re.M)
     drawn, _, _ = screen.partition("Stopped after")
     assert max(map(len, drawn.splitlines())) <= columns
 

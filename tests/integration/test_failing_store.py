@@ -26,7 +26,7 @@ def test_a_live_feed_ends_with_the_error_when_the_disk_fails(
     tmp_path, command, target, fails
 ):
     made = made_trades("coinbase", 20_000)
-    with VenueServer("coinbase", made, rate_per_s=4_000) as server:
+    with VenueServer("coinbase", made, rate_per_s=4_000, starts_with=1) as server:
         config = config_for(tmp_path, coinbase=server)
         options = {"cwd": tmp_path, "preexec_fn": limit_files}
         with start_live(command, *target, config=config, **options) as process:

@@ -251,7 +251,9 @@ class TestBackPressure:
     def test_a_connection_that_has_to_wait_for_too_long_is_given_up(self):
         trades = made_trades("binance", 20_000, symbols=["BTC-USDT"])
         # Twenty pages are fetched, which a busy machine may take a while for.
-        timing = replace(QUICK, max_queued=1000, full_s=0.2, patience_s=60.0)
+        timing = replace(
+            QUICK, max_queued=1000, full_s=0.2, patience_s=120.0, ping_s=120.0
+        )
         quiet = {"quiet_s": 0.3, "silence_s": 30.0}
         with VenueServer("binance", trades) as venue:
             source = live(
@@ -264,7 +266,7 @@ class TestBackPressure:
                     time.sleep(next(naps, 0))
                 return received.told >= len(trades)
 
-            received = receive(source, nap_once)
+            received = receive(source, nap_once, timeout_s=120.0)
         check(received, trades)
         assert received.missing == 0
         (connection,) = source.status().connections

@@ -1,13 +1,24 @@
 """Symbols that a venue does not know, or does not feed any more."""
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.errors import SourceError
-from tests.live import check, live, play, receive, run_from_the_start, symbols_of
+from tests.live import (
+    QUICK,
+    check,
+    live,
+    play,
+    receive,
+    run_from_the_start,
+    symbols_of,
+)
 from tests.servers import Inject, Mute, Status, VenueServer, made_trades
 
 COUNT = 600
 AT = 200
+# A symbol that is refused is not asked for again, so that it is known to be.
+ONCE = replace(QUICK, refused_s=60.0)
 
 
 class TestSymbols:
@@ -18,7 +29,7 @@ class TestSymbols:
         trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
         symbols = ["NO-SUCH", *symbols_of(kind)]
         with VenueServer(kind, trades, heartbeat_s=0.05) as venue:
-            source = live(kind, venue, symbols=symbols)
+            source = live(kind, venue, symbols=symbols, timing=ONCE)
             received = receive(source, lambda r: len(r.trades) >= len(trades))
         assert len(received.trades) == len(trades)
         (connection,) = source.status().connections
@@ -41,8 +52,14 @@ class TestSymbols:
         trades = made_trades(kind, COUNT, symbols=symbols_of(kind))
         symbols = [unknown, *symbols_of(kind)]
         with VenueServer(kind, trades, rate_per_s=1000, starts_with=2) as venue:
-            source = live(kind, venue, symbols=symbols, lists=True)
-            received = receive(source, lambda r: len(r.trades) >= len(trades))
+            source = live(kind, venue, symbols=symbols, lists=True, timing=ONCE)
+
+            def is_over(received):
+                connections = source.status().connections
+                is_told = connections and connections[0].refused
+                return is_told and len(received.trades) >= len(trades)
+
+            received = receive(source, is_over)
             status = source.status()
         assert len(received.trades) == len(trades)
         (connection,) = status.connections
