@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# The tests wait as much as they work; more than two find the machine's limits instead.
+PROCESSES ?= 2
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -31,7 +33,7 @@ run: $(READY) ## Watch a simulated market; options: make run ARGS="--duration 1m
 	@$(BIN)/penstock run $(ARGS)
 
 test: lint $(INFRA) $(SANDBOX) ## Run every check and every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
 check: lint ## Run every check: format, lint, types, imports, lock file, docs
 	@$(BIN)/pytest -q tests/docs $(ARGS)
