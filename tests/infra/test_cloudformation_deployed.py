@@ -1,6 +1,8 @@
 """The templates on the emulator: made, worked through, and gone again."""
 
 import json
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -24,7 +26,14 @@ from tests.aws.conftest import (  # noqa: F401 - fixtures
 from tests.aws.resources import Deployed, subscribe
 from tests.aws.told import wait_until
 from tests.embedded import market
-from tests.infra.hand_written import for_the_emulator, text_of, upload
+from tests.infra.hand_written import (
+    FOLDER,
+    NAMES,
+    PREFIX,
+    for_the_emulator,
+    text_of,
+    upload,
+)
 
 # pytest finds a fixture by its name, which is an argument's as well.
 # ruff: noqa: F811
@@ -215,3 +224,36 @@ class _Made:
         assert settings.history_table == outputs["TableName"]
         url = subscribe(clients, outputs["TopicArn"], "of-the-stack")
         self.made = Deployed(settings, url)
+
+
+def test_package_uploads_and_prints_the_command(aws, emulator, zips, tmp_path):
+    aws("s3").create_bucket(Bucket="uploaded-code")
+    made = subprocess.run(
+        [
+            *(sys.executable, "-m", "penstock", "package"),
+            *("--upload", "uploaded-code", "--out", tmp_path),
+        ],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    command = made.stdout.splitlines()[-1]
+    wanted = (
+        "aws cloudformation create-stack --stack-name data-enrichment-pipeline"
+        " --template-body file://cloudformation.yaml"
+        " --capabilities CAPABILITY_NAMED_IAM --parameters"
+        " ParameterKey=Environment,ParameterValue=dev"
+        " ParameterKey=CodeBucket,ParameterValue=uploaded-code"
+        " ParameterKey=CodePrefix,ParameterValue="
+    )
+    assert command.startswith(wanted)
+    prefix = command.removeprefix(wanted).split(" ")[0]
+    objects = aws("s3").list_objects_v2(Bucket="uploaded-code")["Contents"]
+    names = {path.name for path in zips.glob("*.zip")} | set(NAMES)
+    assert {o["Key"] for o in objects} == {
+        start + name for start in (prefix, PREFIX) for name in names
+    }
+    for name in objects:
+        aws("s3").delete_object(Bucket="uploaded-code", Key=name["Key"])
+    aws("s3").delete_bucket(Bucket="uploaded-code")

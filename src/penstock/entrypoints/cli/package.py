@@ -1,7 +1,7 @@
 """`penstock package`: the functions as zips, for whatever deploys them."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,7 @@ import typer
 from penstock.entrypoints.cli.options import AsJson, examples
 from penstock.entrypoints.cli.output import Column, print_json, print_table, say
 from penstock.errors import ConfigError
-from penstock.packaging import Target
+from penstock.packaging import Package, Target
 from penstock.packaging import package as write_packages
 from penstock.packaging.installing import ARCHITECTURES, PYTHONS
 from penstock.sandbox.environment import environment_path, runtime_of
@@ -53,6 +53,14 @@ _Python = Annotated[
         help=f"One of {', '.join(PYTHONS)}.  [default: {_DEFAULT.python}]",
     ),
 ]
+_Upload = Annotated[
+    str | None,
+    typer.Option(
+        "--upload",
+        metavar="BUCKET",
+        help="Put them into this bucket, with the CloudFormation templates.",
+    ),
+]
 _Out = Annotated[
     Path | None,
     typer.Option(
@@ -73,6 +81,7 @@ def _group() -> None:
         "package --target lambda",
         "package --target lambda --arch x86_64 --out build",
         "package --target sandbox",
+        "package --upload my-code-bucket",
     )
 )
 def package(
@@ -81,6 +90,7 @@ def package(
     arch: _Arch = None,
     python: _Python = None,
     out: _Out = None,
+    upload: _Upload = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the zips of the AWS functions.
@@ -89,6 +99,9 @@ def package(
     the versions and hashes that penstock was tested with, and data_NAME_lambda.handler.
     The AWS SDK is not in it: Lambda's runtime has it.  The same penstock makes the same
     bytes again.
+
+    With --upload, the zips and the templates of infra/cloudformation go into a bucket,
+    and the command that creates the stack is printed.
     """
     _check("--target", target, [_LAMBDA, _SANDBOX])
     runtime = _of_lambda(arch, python)
@@ -97,7 +110,26 @@ def package(
     packages = write_packages(out or Path("dist", target), runtime)
     if as_json:
         print_json(packages)
-        return
+    else:
+        _show(packages, runtime)
+    if upload:
+        say(_put(upload, packages, runtime))
+
+
+def _put(bucket: str, packages: Sequence[Package], runtime: Target) -> str:
+    """Upload `packages` and the templates; return the command for what is there."""
+    # With boto3, which packaging does without.
+    from penstock.deploying import uploading  # noqa: PLC0415
+    from penstock.deploying.target import find_aws  # noqa: PLC0415
+
+    files = [*(Path(p.path) for p in packages), *uploading.find_templates()]
+    prefix = uploading.upload(find_aws("").clients, bucket, files)
+    return uploading.create_command(
+        bucket, CodePrefix=prefix, Architecture=runtime.arch, Python=runtime.python
+    )
+
+
+def _show(packages: Sequence[Package], runtime: Target) -> None:
     rows = [
         [
             p.function,
