@@ -11,7 +11,8 @@ from penstock.sandbox.process import end, is_held, launch, log_end, take_hold
 __all__ = ["find_producer", "start_producer", "stop_producer"]
 
 _LOCK, _PID, _LOG = "producer.lock", "producer.pid", "producer.log"
-_SETTLE_S = 1.0  # one that cannot go on has said so by then
+_STARTED = b"started"  # `penstock produce` says so, once it has its stream
+_START_S = 60
 _LOOK_S = 0.05
 _STOP_S = 20
 
@@ -19,7 +20,7 @@ _STOP_S = 20
 def start_producer(
     command: Sequence[str], folder: Path, variables: Mapping[str, str]
 ) -> None:
-    """Start a process in the background, unless one runs.
+    """Start a process in the background, unless one runs, and wait until it says so.
 
     Args:
         command: Its program and arguments.
@@ -27,7 +28,7 @@ def start_producer(
         variables: Its whole environment.
 
     Raises:
-        UnavailableError: It ended at once; the text says what it said.
+        UnavailableError: It ended, or does not begin; the text says what it said.
     """
     if find_producer(folder) is not None:
         return
@@ -40,11 +41,11 @@ def start_producer(
             inherits=[lock.fileno()],
         )
     (folder / _PID).write_text(f"{process.pid}", encoding="utf-8")
-    deadline = time.monotonic() + _SETTLE_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            said = log_end(folder / _LOG)
-            raise UnavailableError(f"the producer ended at once: {said}")
+    log = folder / _LOG
+    deadline = time.monotonic() + _START_S
+    while _STARTED not in log.read_bytes():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise UnavailableError(f"the producer did not start: {log_end(log)}")
         time.sleep(_LOOK_S)
 
 
