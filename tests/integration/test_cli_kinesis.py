@@ -38,6 +38,13 @@ class Aws(World):
     def appended(self):
         return sum(r.data.count(b"\n") for r in self.records())
 
+    def is_consumed(self):
+        return all(
+            self.checkpoints.position(PIPELINE, shard) == records[-1].sequence_number
+            for shard in self.stream.shards()
+            if (records := list(self.stream.read(shard, after=0, limit=99_999)))
+        )
+
     def keys(self):
         return {r.key for r in self.records()}
 
@@ -61,13 +68,30 @@ def produce(**options):
     produce_module.produce(**options)
 
 
+def consume_until(condition, **options):
+    """Consume until `condition` holds, and then be told to stop by a signal."""
+
+    def stop():
+        # Not before it listens, or else this ends the tests.
+        wait_for(lambda: signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+        try:
+            wait_for(condition)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    consume_module.consume(**options)
+    stopping.join()
+
+
 def test_produced_trades_are_consumed_and_the_next_run_goes_on(aws, said, tmp_path):
     health = tmp_path / "healthy"
     produce(duration=500_000)
     *_, stopped = said()
     assert stopped["event"] == "stopped"
     assert stopped["trades"] == aws.appended() > 0
-    consume_module.consume(duration=500_000, health_file=health)
+    consume_until(aws.is_consumed, health_file=health)
     started, consumed = said()
     assert (started["event"], started["stream"]) == (
         "started",
@@ -83,19 +107,10 @@ def test_produced_trades_are_consumed_and_the_next_run_goes_on(aws, said, tmp_pa
     assert said()[-1]["trades"] == 0
 
 
-def stop_once_it_listens():
-    # Not sooner, or else it ends the tests.
-    wait_for(lambda: signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def test_sigterm_ends_it_after_the_batch_in_hand(aws, said):
     produce(duration=300_000)
     said()
-    stopping = threading.Thread(target=stop_once_it_listens, daemon=True)
-    stopping.start()
-    consume_module.consume()
-    stopping.join()
+    consume_until(lambda: True)
     assert [line["event"] for line in said()] == ["started", "stopped"]
 
 
@@ -116,7 +131,7 @@ def test_a_producer_goes_on_after_what_was_processed(aws, said):
     # As fast as possible, so that its trades are of times that are still to come.
     for _ in range(2):
         produce(rate=float("inf"), duration=200_000)
-        consume_module.consume(duration=1_500_000)
+        consume_until(aws.is_consumed)
     *_, stopped = said()
     assert stopped["duplicates"] == 0
     states = aws.ports.states

@@ -241,7 +241,7 @@ def test_speed_sets_the_pace(tmp_path, data_dir):
     path.write_bytes(LINE % (b"1", 0) + b"\n" + LINE % (b"2", 60_000_000))
     found = read_json("replay", path, "--speed", "200", data_dir=data_dir)
     assert found["trades"] == 2
-    assert 0.3 <= found["elapsed_s"] < 5
+    assert 0.3 <= found["elapsed_s"] < 30  # at speed 1 it takes a minute
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no /dev/stdin")
