@@ -267,6 +267,12 @@ def test_a_file_that_is_there_stays_and_an_empty_one_does_not(tmp_path):
     assert (list(tmp_path.iterdir()), empty.paths) == ([there], [])
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    files = Packed(tmp_path / "nowhere" / "f.jsonl", are_many=False)
+    with pytest.raises(SourceError, match=r"there is no directory .*nowhere; make it"):
+        files.begin()
+
+
 def test_a_disk_that_fails_leaves_what_was_whole(tmp_path):
     files, recorder = recorder_of(tmp_path / "f.jsonl.gz")
     recorder.take([passed(1)], [])

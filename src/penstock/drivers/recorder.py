@@ -121,6 +121,11 @@ class Packed:
             self._file = file = path.open("xb", buffering=0)
         except FileExistsError as e:
             raise SourceError(f"{path} exists already: name another file") from e
+        except FileNotFoundError as e:
+            raise SourceError(
+                f"{path} cannot be written: there is no directory {path.parent}; "
+                "make it first"
+            ) from e
         except OSError as e:
             raise SourceError(f"{path} cannot be written: {e.strerror or e}") from e
         self.paths.append(path)
