@@ -196,7 +196,7 @@ class TestKeepingAlive:
 
     def test_subscribing_is_the_first_thing_done(self):
         trades = made_trades("coinbase", 50)
-        with VenueServer("coinbase", trades, subscribe_within_s=0.3) as venue:
+        with VenueServer("coinbase", trades, subscribe_within_s=2.0) as venue:
             source = live("coinbase", venue, symbols=["BTC-USD"])
             receive(source, lambda r: len(r.trades) >= 50)
         (visit,) = venue.visits

@@ -363,10 +363,11 @@ class TestClocks:
             source = live("coinbase", venue, symbols=["BTC-USD"], options=options)
 
             def is_done(received):
-                if venue.visits and venue.visits[0].symbols:
-                    venue.release()
+                if venue.visits and venue.visits[0].symbols and not venue.position:
+                    venue.advance(50)
                 if received.trades:
                     jumped_us[0] = jump_s * 1_000_000
+                    venue.release()
                 return received.told >= COUNT
 
             received = receive(source, is_done)
