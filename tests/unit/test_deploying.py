@@ -1,15 +1,19 @@
 """What deploying works out before it asks AWS anything."""
 
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
 from penstock.deploying.assembly import missing_context, read_assembly
+from penstock.deploying.bill import cost_so_far
 from penstock.deploying.changes import additions, differences, read_changes
 from penstock.deploying.costs import fixed_costs
 from penstock.deploying.leftovers import Names
 from penstock.deploying.links import Links, in_order
 from penstock.deploying.synthesis import find_checkout
+from penstock.deploying.target import Target
 from penstock.entrypoints.cli.deploy import read_context
 from penstock.errors import ConfigError
 
@@ -192,3 +196,43 @@ def test_the_checkout_is_found_from_within_it(tmp_path):
     found = find_checkout(tmp_path / "docs" / "how-to", {"PENSTOCK_INFRA": "/cdk"})
     assert (found.root, str(found.environment)) == (tmp_path, "/cdk")
     assert find_checkout(tmp_path, {}).environment == tmp_path / ".venv-infra"
+
+
+class Billing:
+    """Cost Explorer, as far as it is asked."""
+
+    def __init__(self, *groups):
+        self.asked = None
+        self._groups = groups
+
+    def get_cost_and_usage(self, **asked):
+        self.asked = asked
+        groups = [
+            {"Keys": [service], "Metrics": {"UnblendedCost": {"Amount": amount}}}
+            for service, amount in self._groups
+        ]
+        return {"ResultsByTime": [{"Groups": groups}]}
+
+
+def test_the_month_so_far_is_asked_for_by_tags_and_told_by_service():
+    billing = Billing(("AWS Lambda", "0.12"), ("Amazon Kinesis", "10.5"))
+    target = Target(
+        kind="aws",
+        environment="dev",
+        account="1" * 12,
+        region="eu-west-3",
+        clients={"ce": billing}.__getitem__,
+        poll_s=1.0,
+    )
+    costs = cost_so_far(target, "penstock", datetime(2026, 11, 30, 9, tzinfo=UTC))
+    assert list(costs.items()) == [
+        ("Amazon Kinesis", Decimal("10.5")),
+        ("AWS Lambda", Decimal("0.12")),
+    ]
+    assert billing.asked["TimePeriod"] == {"Start": "2026-11-01", "End": "2026-12-01"}
+    assert billing.asked["Filter"] == {
+        "And": [
+            {"Tags": {"Key": "project", "Values": ["penstock"]}},
+            {"Tags": {"Key": "environment", "Values": ["dev"]}},
+        ]
+    }

@@ -1,7 +1,9 @@
 """`penstock status`, `logs` and `tail`: how what is deployed is doing."""
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, cast
 
 import typer
@@ -13,6 +15,7 @@ from penstock.bootstrap import clock_us
 from penstock.codec import iso_time
 from penstock.config.settings import AwsSettings
 from penstock.deploying import stacks
+from penstock.deploying.bill import cost_so_far
 from penstock.deploying.logs import Line, follow, read_lines
 from penstock.deploying.overview import FunctionState, Overview, look_over
 from penstock.entrypoints.cli.options import (
@@ -58,6 +61,14 @@ _Since = Annotated[
 commands = typer.Typer(rich_markup_mode=None)
 
 
+_Cost = Annotated[
+    bool,
+    typer.Option(
+        "--cost", help="Ask what this month has cost so far; AWS takes $0.01 for it."
+    ),
+]
+
+
 class _Price(Struct, frozen=True, kw_only=True):
     """A ticker's last one, and when it was."""
 
@@ -72,6 +83,7 @@ def status(
     target: TargetName = "aws",
     config: ConfigFile = None,
     data_dir: DataDir = None,
+    cost: _Cost = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how what is deployed is doing.
@@ -80,10 +92,12 @@ def status(
     oldest record was that they were given; the alarms that ring; and the last prices.
     """
     place = find_place(target, env, config, data_dir)
-    found = look_over(place.target, place.checkout.project, datetime.now(UTC))
+    now = datetime.now(UTC)
+    found = look_over(place.target, place.checkout.project, now)
     prices = _prices(place) if found.stacks else {}
+    costs = cost_so_far(place.target, place.checkout.project, now) if cost else {}
     if as_json:
-        print_json(fields(found, prices=prices))
+        print_json(fields(found, prices=prices, cost_usd=costs if cost else None))
         return
     if not found.stacks:
         say(f"Nothing is deployed as {place.target.environment}.")
@@ -91,6 +105,8 @@ def status(
     _print(found)
     for ticker, last in sorted(prices.items()):
         say(f"{ticker}: {price(last.price)} at {iso_time(last.time_us)}")
+    if cost:
+        _print_cost(costs)
 
 
 @commands.command(epilog=examples("logs consumer", "logs consumer --since 10m"))
@@ -180,6 +196,17 @@ def _print(found: Overview) -> None:
     print_table(_COLUMNS, [_row(function) for function in found.functions])
     ringing = [name for name, state in found.alarms.items() if state == "ALARM"]
     say(f"\nAlarms: {', '.join(ringing) or f'none of {len(found.alarms)} rings'}\n")
+
+
+def _print_cost(costs: Mapping[str, Decimal]) -> None:
+    say(f"\nThis month so far: ${sum(costs.values()):,.2f}")
+    for service, usd in costs.items():
+        say(f"  {service}: ${usd:,.2f}")
+    if not costs:
+        say(
+            "Nothing is billed by its tags: activate `project` and `environment` as cost"
+        )
+        say("allocation tags; AWS tells a day's cost the day after.")
 
 
 def _row(found: FunctionState) -> list[str]:
