@@ -203,10 +203,8 @@ def _print_cost(costs: Mapping[str, Decimal]) -> None:
     for service, usd in costs.items():
         say(f"  {service}: ${usd:,.2f}")
     if not costs:
-        say(
-            "Nothing is billed by its tags: activate `project` and `environment` as cost"
-        )
-        say("allocation tags; AWS tells a day's cost the day after.")
+        say("Nothing is billed by its tags. Activate `project` and `environment` as")
+        say("cost allocation tags; AWS tells a day's cost the day after.")
 
 
 def _row(found: FunctionState) -> list[str]:
