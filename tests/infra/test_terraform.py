@@ -92,7 +92,7 @@ def test_the_example_names_each_variable():
 
 @needs_terraform
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_each_switch_makes_what_it_says_and_nonsense_is_refused(tmp_path):
     terraform = Terraform(tmp_path / "copy", "root")
     for name in FUNCTIONS:
