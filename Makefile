@@ -10,6 +10,7 @@ PROCESSES ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 INFRA := .venv-infra/.ready
+TYPESCRIPT := infra/cdk-typescript/node_modules/.package-lock.json
 SANDBOX := .venv-sandbox/requirements.txt
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 # A tier of the tests is a folder of tests/ that holds any.
@@ -32,7 +33,7 @@ install: $(READY) ## Set up .venv, and nothing else
 run: $(READY) ## Watch a simulated market; options: make run ARGS="--duration 1m"
 	@$(BIN)/penstock run $(ARGS)
 
-test: lint $(INFRA) $(SANDBOX) ## Run every check and every test
+test: lint $(INFRA) $(SANDBOX) $(TYPESCRIPT) ## Run every check and every test
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
 
 check: lint ## Run every check: format, lint, types, imports, lock file, docs
@@ -53,7 +54,7 @@ $(TIERS): $(READY)
 	@$(BIN)/pytest tests/$@ $(ARGS)
 
 aws: $(SANDBOX)
-infra: $(INFRA) $(SANDBOX)
+infra: $(INFRA) $(SANDBOX) $(TYPESCRIPT)
 
 crash: export PENSTOCK_KILLS ?= 100
 crash: $(READY) ## Kill the program with kill -9, 100 times, and see what is left
@@ -74,7 +75,7 @@ build: $(READY) ## Build the wheel and the source archive into dist/
 	$(BIN)/uv build
 
 clean: ## Remove what make has made: .venv, caches, dist/
-	rm -rf .venv .venv-infra .venv-sandbox dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-infra .venv-sandbox infra/cdk-typescript/node_modules dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # uv comes with its hashes from .ci/uv.txt, everything else with theirs from uv.lock.
 $(READY): pyproject.toml uv.lock .ci/uv.txt
@@ -90,6 +91,11 @@ $(READY): pyproject.toml uv.lock .ci/uv.txt
 $(INFRA): pyproject.toml uv.lock $(READY)
 	@UV_PROJECT_ENVIRONMENT=.venv-infra $(BIN)/uv sync --quiet --locked --only-group infra
 	@touch $@
+
+# npm writes that file last; packages have no say in what is run while they come.
+$(TYPESCRIPT): infra/cdk-typescript/package-lock.json | $(INFRA)
+	@cd infra/cdk-typescript && PATH="$(CURDIR)/.venv-infra/bin:$$PATH" npm ci \
+	  --ignore-scripts --no-audit --no-fund --loglevel=error
 
 # The emulator of AWS, which tests/aws start: it pins botocore, and has its own pins.
 $(SANDBOX): src/penstock/sandbox/requirements.txt $(READY)

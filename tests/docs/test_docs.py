@@ -32,7 +32,12 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 ADRS = sorted((DOCS / "adr").glob("[0-9]*.md"))
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"]
+    [
+        *ROOT.glob("*.md"),
+        *DOCS.rglob("*.md"),
+        *ROOT.glob("infra/cdk-*/README.md"),
+        ROOT / "benchmarks" / "README.md",
+    ]
 )
 LANGUAGES = {"", "console", "json", "mermaid", "python", "text", "toml"}
 

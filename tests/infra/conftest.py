@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.refusals import REFUSED
-from tests.infra.templates import BIN, both
+from tests.infra.templates import BIN, everything
 
 _HERE = Path(__file__).parent
 _NEEDED = f"{BIN.parent.name} is not there: make {BIN.parent.name}/.ready"
@@ -23,16 +23,16 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory):
     folder = tmp_path_factory.mktemp("synthesised")
-    return both(folder, {name: context for name, (context, _) in REFUSED.items()})
+    return everything(folder, {name: context for name, (context, _) in REFUSED.items()})
 
 
 @pytest.fixture(scope="session")
 def ours(synthesised):
     """What comes of infra/facts.json."""
-    return synthesised[0]
+    return synthesised.ours
 
 
 @pytest.fixture(scope="session")
 def theirs(synthesised):
     """What would come of other facts."""
-    return synthesised[1]
+    return synthesised.theirs

@@ -16,6 +16,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
 BIN = ROOT / ".venv-infra" / "bin"
+TYPESCRIPT = INFRA / "cdk-typescript"
+PACKAGES = TYPESCRIPT / "node_modules"
 FACTS: dict[str, Any] = json.loads((INFRA / "facts.json").read_text())
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/theirs"
@@ -36,14 +38,27 @@ GOOD: dict[str, dict[str, str]] = {
     "everything": EVERYTHING,
     "paris": EVERYTHING,
     "prod": {"environment": "prod"},
+    "prod-firewalled": {"environment": "prod", "network": "firewalled"},
+    "sizes": {
+        "environment": "staging",
+        "streamShardCount": "7",
+        "lambdaMemorySize": "768",
+        "lambdaTimeout": "75",
+        "lambdaArchitecture": "x86_64",
+        "lambdaPython": "3.12",
+        "priceThreshold": "1234.5",
+    },
     "container": CONTAINER,
     "container-vpc": CONTAINER | {"network": "vpc"},
+    "vpc": {"network": "vpc"},
     "events": {"enrichment": "true"},
     "sandbox": {"enrichment": "true", "profile": "sandbox"},
     "theirs": {"streamArn": STREAM_ARN, "streamKeyArn": KEY_ARN, "producer": "none"},
     "on-demand": {"streamMode": "on-demand", "analytics": "false"},
 }
 REGIONS = {"paris": "eu-west-3"}
+# Which of them are synthesised from other facts as well.
+CHANGED = ("everything", "container")
 # What deployment looks up.
 _ZONES = {
     f"availability-zones:account=123456789012:region={region}": [
@@ -201,10 +216,21 @@ def stubs(folder: Path) -> Path:
     return folder
 
 
-def synthesise(infra: Path, out: Path, jobs: dict[str, Any]) -> Synthesised:
-    """Synthesise `jobs` in one process, from the facts in `infra`."""
+def by_python(infra: Path, out: Path, jobs: dict[str, Any]) -> Synthesised:
+    """Synthesise `jobs` by CDK Python in one process, from the facts in `infra`."""
+    driver = Path(__file__).with_name("synthesise.py")
+    return _synthesise([BIN / "python", driver, infra, out], out, jobs)
+
+
+def by_typescript(infra: Path, out: Path, jobs: dict[str, Any]) -> Synthesised:
+    """Synthesise `jobs` by CDK TypeScript in one process, from the facts in `infra`."""
+    driver = infra / TYPESCRIPT.name / "test" / "synth.ts"
+    return _synthesise([BIN / "node", driver, out], out, jobs)
+
+
+def _synthesise(command: list[Path], out: Path, jobs: dict[str, Any]) -> Synthesised:
     done = subprocess.run(
-        [BIN / "python", Path(__file__).with_name("synthesise.py"), infra, out],
+        command,
         input=json.dumps(jobs),
         env=environment(),
         capture_output=True,
@@ -224,8 +250,22 @@ def environment() -> dict[str, str]:
     }
 
 
-def both(folder: Path, bad: dict[str, Any]) -> tuple[Synthesised, Synthesised]:
-    """Synthesise everything that tests look at, with our facts and `others`."""
+@dataclass(frozen=True)
+class Forms:
+    """What came of each form of the infrastructure, from our facts and from `others`.
+
+    Attributes:
+        ours, theirs: By CDK Python.
+        typescript: The same by CDK TypeScript; empty where its packages are not there.
+    """
+
+    ours: Synthesised
+    theirs: Synthesised
+    typescript: list[Synthesised]
+
+
+def everything(folder: Path, bad: dict[str, Any]) -> Forms:
+    """Synthesise everything that tests look at, each form in as few processes."""
     always = {"codeDir": str(stubs(folder / "zips")), **_ZONES}
     jobs = {
         name: {
@@ -234,11 +274,24 @@ def both(folder: Path, bad: dict[str, Any]) -> tuple[Synthesised, Synthesised]:
         }
         for name, context in {**GOOD, **bad}.items()
     }
-    other = folder / "infra"
-    shutil.copytree(INFRA, other, ignore=shutil.ignore_patterns("__pycache__"))
-    (other / "facts.json").write_text(json.dumps(others(FACTS)))
-    few = {name: jobs[name] for name in ("everything", "container")}
+    few = {name: jobs[name] for name in CHANGED}
+    other = _other_infra(folder / "infra")
     with ThreadPoolExecutor(2) as pool:
-        ours = pool.submit(synthesise, INFRA, folder / "ours", jobs)
-        theirs = pool.submit(synthesise, other, folder / "others", few)
-        return ours.result(), theirs.result()
+        ours = pool.submit(by_python, INFRA, folder / "ours", jobs)
+        theirs = pool.submit(by_python, other, folder / "others", few)
+        typescript = [
+            pool.submit(by_typescript, infra, folder / name, work)
+            for name, infra, work in (("ts", INFRA, jobs), ("ts-others", other, few))
+            if PACKAGES.is_dir()
+        ]
+        return Forms(
+            ours.result(), theirs.result(), [done.result() for done in typescript]
+        )
+
+
+def _other_infra(folder: Path) -> Path:
+    left = shutil.ignore_patterns("__pycache__", PACKAGES.name, "cdk.out")
+    shutil.copytree(INFRA, folder, ignore=left)
+    (folder / TYPESCRIPT.name / PACKAGES.name).symlink_to(PACKAGES)
+    (folder / "facts.json").write_text(json.dumps(others(FACTS)))
+    return folder
