@@ -22,7 +22,7 @@ export UV_SYSTEM_CERTS ?= true
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint format $(TIERS) crash simulate bench build clean
+.PHONY: help install run test long check lint format $(TIERS) crash simulate bench build clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,8 +33,11 @@ install: $(READY) ## Set up .venv, and nothing else
 run: $(READY) ## Watch a simulated market; options: make run ARGS="--duration 1m"
 	@$(BIN)/penstock run $(ARGS)
 
-test: lint $(INFRA) $(SANDBOX) $(TYPESCRIPT) ## Run every check and every test
+test: lint $(INFRA) $(SANDBOX) $(TYPESCRIPT) ## Run every check, and every test but the long ones
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadgroup $(ARGS)
+
+long: $(INFRA) $(SANDBOX) ## Run the tests of minutes: infra/ deployed and destroyed on the emulator
+	@$(BIN)/pytest -m long $(ARGS)
 
 check: lint ## Run every check: format, lint, types, imports, lock file, docs
 	@$(BIN)/pytest -q tests/docs $(ARGS)

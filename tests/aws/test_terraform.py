@@ -28,7 +28,7 @@ from tests.docs.test_docs import blocks_of, steps_of
 from tests.embedded import market
 from tests.infra.terraform import FORM, Terraform, needs_terraform
 
-pytestmark = [needs_terraform, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [needs_terraform, pytest.mark.long, pytest.mark.timeout(1800)]
 
 PAGE = FORM / "README.md"
 TRADES = 4_000

@@ -35,6 +35,8 @@ from tests.infra.hand_written import (
     upload,
 )
 
+pytestmark = pytest.mark.long
+
 # pytest finds a fixture by its name, which is an argument's as well.
 # ruff: noqa: F811
 

@@ -20,6 +20,8 @@ from tests.aws.conftest import emulator_python, zips  # noqa: F401 (fixtures)
 from tests.aws.resources import Deployed, subscribe
 from tests.embedded import market
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 # As tests.aws.both.CONFIG.
 SETTINGS = """\

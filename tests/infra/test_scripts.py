@@ -84,6 +84,7 @@ def test_a_missing_prerequisite_is_named(environment, changed, told):
     assert told in refused.stderr
 
 
+@pytest.mark.long
 def test_every_stage_is_deployed_and_destroyed(environment, emulator):
     cloudformation = make_clients(emulator.endpoint)("cloudformation")
     failed = run("deploy.sh", env=environment | {"STACK_PARAMETERS": "Producer=ecs"})

@@ -91,6 +91,7 @@ def test_the_example_names_each_variable():
 
 
 @needs_terraform
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_each_switch_makes_what_it_says_and_nonsense_is_refused(tmp_path):

@@ -3,9 +3,12 @@
 import os
 import subprocess
 
+import pytest
+
 from tests.infra.templates import BIN, INFRA, ROOT
 
 
+@pytest.mark.long
 def test_mypy_finds_nothing_in_the_app():
     done = subprocess.run(
         [
