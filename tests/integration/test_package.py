@@ -197,7 +197,7 @@ def test_each_zip_answers_where_only_the_sdk_is(name, zips, runtime, cloud, tmp_
 @pytest.mark.parametrize(
     ("option", "value", "complaint"),
     [
-        ("--target", "azure", "--target must be lambda; found 'azure'."),
+        ("--target", "azure", "--target must be lambda or sandbox; found 'azure'."),
         ("--arch", "arm", "--arch must be arm64 or x86_64; found 'arm'."),
         ("--python", "2.7", "--python must be 3.11 or 3.12 or 3.13; found '2.7'."),
     ],
